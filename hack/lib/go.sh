@@ -44,7 +44,7 @@ go_build() {
   total=$(cd "$module" && GOFLAGS='' GOTOOLCHAIN=local CGO_ENABLED=0 "$go" list -deps "$package" | wc -l)
   say "$label: compiling up to $total packages"
   (
-    cd "$module"
+    cd "$module" || exit
     export CGO_ENABLED=0 GOFLAGS='' GOTOOLCHAIN=local
     exec nice -n 5 "$go" build -v -p "$(nproc)" -trimpath -buildvcs=false -ldflags "$ldflags" -o "$output.new" "$package"
   ) >"$log" 2>&1 9>&- &

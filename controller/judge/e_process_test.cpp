@@ -1,0 +1,81 @@
+#include "controller/judge/e_process.h"
+
+#include <cmath>
+#include <gtest/gtest.h>
+
+namespace sluice::judge {
+namespace {
+
+TEST(HarmProcess, GoldenValues) {
+  const HarmTest test{{1.1, 1e-4}, 240, 0};
+  const struct {
+    Counts canary, baseline;
+    double log_e;
+  } ticks[] = {{{75, 0}, {675, 1}, -0.28796940},
+               {{75, 2}, {675, 0}, 1.53294134},
+               {{75, 3}, {675, 1}, 5.48533007},
+               {{75, 4}, {675, 0}, 12.99427213}};
+  HarmProcess process;
+  for (const auto& tick : ticks) {
+    process = advance(process, test, tick.canary, tick.baseline, 0.001, 1);
+    EXPECT_NEAR(process.log_e, tick.log_e, 0.5001e-8);
+  }
+}
+
+TEST(HarmProcess, OneTickSuppliesAtMostTheCap) {
+  const double cap = std::log(100) / 2;
+  const HarmTest test{{1.1, 1e-4}, 240, cap};
+  HarmProcess process = advance({}, test, {1000, 900}, {9000, 9}, 0.001, 1);
+  EXPECT_DOUBLE_EQ(process.log_e, cap);
+  // What is stored agrees with what is reported: a neutral tick moves little.
+  const HarmProcess neutral = advance(process, test, {1, 0}, {9, 0}, 0.001, 1);
+  EXPECT_NEAR(neutral.log_e, cap, 0.2);
+  process = advance(process, test, {1000, 900}, {9000, 9}, 0.001, 1);
+  EXPECT_GE(process.log_e, std::log(100) - 1e-12);
+}
+
+TEST(HarmProcess, ATickWithoutAnArmChangesNothing) {
+  const HarmTest test{{1.1, 1e-4}, 240, 0};
+  const HarmProcess process = advance({}, test, {75, 2}, {675, 0}, 0.001, 1);
+  EXPECT_EQ(advance(process, test, {0, 0}, {675, 9}, 0.001, 1), process);
+  EXPECT_EQ(advance(process, test, {75, 9}, {0, 0}, 0.001, 1), process);
+}
+
+TEST(HarmProcess, ALateRegressionIsNotBuriedUnderTheGoodStart) {
+  const HarmTest test{{1.1, 1e-4}, 240, 0};
+  HarmProcess process;
+  for (int i = 0; i < 120; ++i) process = advance(process, test, {1500, 15}, {6000, 60}, 0.01, 1);
+  int needed = 0;
+  while (process.log_e < std::log(100) && needed < 100) {
+    process = advance(process, test, {1500, 30}, {6000, 60}, 0.01, 1);
+    ++needed;
+  }
+  EXPECT_LE(needed, 10);
+}
+
+TEST(HarmProcess, TemperingSlowsEvidenceDown) {
+  const HarmTest test{{1.1, 1e-4}, 240, 0};
+  const HarmProcess sharp = advance({}, test, {75, 3}, {675, 1}, 0.001, 1);
+  const HarmProcess tempered = advance({}, test, {75, 3}, {675, 1}, 0.001, 3);
+  EXPECT_GT(sharp.log_e, tempered.log_e);
+}
+
+TEST(HealthProcess, AZeroErrorCanaryPassesAMarginOfATenthPercentAfterAFewThousandRequests) {
+  HealthProcess process;
+  double requests = 0;
+  while (process.log_e < std::log(20) && requests < 20000) {
+    process = advance(process, {1.5, 1e-3}, {100, 0}, {900, 0}, 1e-6, 1);
+    requests += 100;
+  }
+  EXPECT_GT(requests, 2500);
+  EXPECT_LT(requests, 4500);
+}
+
+TEST(HealthProcess, ACanaryBeyondTheMarginLosesItsEvidence) {
+  HealthProcess process;
+  for (int i = 0; i < 50; ++i) process = advance(process, {1.5, 1e-3}, {100, 1}, {900, 1}, 0.001, 1);
+  EXPECT_LT(process.log_e, -2);
+}
+
+}  // namespace
+}  // namespace sluice::judge

@@ -47,7 +47,7 @@ go_build() {
     cd "$module" || exit
     export CGO_ENABLED=0 GOFLAGS='' GOTOOLCHAIN=local
     exec nice -n 5 "$go" build -v -p "$(nproc)" -trimpath -buildvcs=false -ldflags "$ldflags" -o "$output.new" "$package"
-  ) >"$log" 2>&1 9>&- &
+  ) >"$log" 2>&1 &
   pid=$!
   while kill -0 "$pid" 2>/dev/null; do
     sleep 0.5

@@ -13,7 +13,7 @@ make_image_archive() {
     *) architecture=$(uname -m) ;;
   esac
   work=$(mktemp -d)
-  tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -C "$root" -cf "$work/layer.tar" . &&
+  if tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -C "$root" -cf "$work/layer.tar" . &&
     layer_digest=$(sha256sum <"$work/layer.tar" | cut -d' ' -f1) &&
     jq -cn --argjson config "$config" --arg layer "sha256:$layer_digest" --arg arch "$architecture" \
       '{architecture: $arch, os: "linux", created: "1970-01-01T00:00:00Z", config: $config,
@@ -24,9 +24,10 @@ make_image_archive() {
     jq -cn --arg config "$config_digest.json" --arg name "$name" \
       '[{Config: $config, RepoTags: [$name], Layers: ["layer.tar"]}]' >"$work/manifest.json" &&
     tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -C "$work" -cf "$output.new" . &&
-    mv "$output.new" "$output" || {
+    mv "$output.new" "$output"; then
     rm -rf "$work"
+  else
+    rm -rf "$work" "$output.new"
     return 1
-  }
-  rm -rf "$work"
+  fi
 }

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154  # variables of the cluster come from settings.sh
 # Long-running programs ("parts") of a local cluster: started in sessions of their own, each with a
 # log, a pid file and the command line it was started by, so that each can be stopped and started again
 # by name. Needs progress.sh, and $state: the directory of the cluster. A part NAME is the directory

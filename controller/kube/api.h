@@ -40,7 +40,10 @@ struct Name {
   std::string str() const { return ns.empty() ? name : ns + "/" + name; }
 };
 
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"   // g++ 12 warns of scoped enumerators that are called like a type
 enum class PatchType { Json, Merge, Apply };   // RFC 6902, RFC 7386, server-side apply
+#pragma GCC diagnostic pop
 
 struct WriteOptions {
   std::string field_manager;    // required for Apply, recorded in managedFields otherwise

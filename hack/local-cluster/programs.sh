@@ -24,7 +24,7 @@ program() {
         return
       fi
       ;;&
-    etcd | kube-* | kubelet | kubectl) printf '%s/%s\n' "$(build_folder kubernetes)" "$1" ;;
+    etcd | kube-* | kubelet | kubectl | pod-targets) printf '%s/%s\n' "$(build_folder kubernetes)" "$1" ;;
     dns) printf '%s/dns\n' "$(build_folder kubernetes)" ;;
     contour | vegeta) printf '%s/%s\n' "$(build_folder "$1")" "$1" ;;
     envoy) printf '%s/envoy-%s/envoy\n' "$(cache_dir)" "$envoy_version" ;;
@@ -47,7 +47,7 @@ build_kubernetes() {
       "-X $v.gitVersion=$version -X $v.gitMajor=$major -X $v.gitMinor=$minor -X $v.gitTreeState=clean"
   fi
   local name
-  for name in etcd kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubelet kubectl; do
+  for name in etcd kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubelet kubectl pod-targets; do
     [[ -L $folder/$name ]] || ln -sfn components "$folder/$name"
   done
 }

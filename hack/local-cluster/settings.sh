@@ -65,7 +65,7 @@ resolve_addresses() {
 choose_ports() {
   local taken name wanted
   taken=$(ss -Hltn | awk '{sub(/.*:/, "", $4); print $4}')
-  taken+=$'\n'$(cat "$state_root"/*/ports 2>/dev/null | cut -d' ' -f2)
+  taken+=$'\n'$(cat "$state_root"/*/ports 2>/dev/null | cut -d' ' -f2 || true)
   while read -r name wanted; do
     while grep -qxF "$wanted" <<<"$taken"; do wanted=$((wanted + 1)); done
     taken+=$'\n'$wanted
@@ -89,6 +89,7 @@ contour-metrics 20003
 contour-debug 20004
 envoy-stats 20005
 prometheus 9090
+pod-targets 20090
 END
 }
 

@@ -25,6 +25,8 @@ import (
 	proxy "k8s.io/kubernetes/cmd/kube-proxy/app"
 	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
 	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
+
+	"sluice.dev/hack/local-cluster/kubernetes/targets"
 )
 
 // run makes an entry of the table from a component's command.
@@ -34,6 +36,7 @@ func run(command func() *cobra.Command) func() {
 
 var programs = map[string]func(){
 	"etcd":                    func() { etcdmain.Main(os.Args) },
+	"pod-targets":             targets.Main,
 	"kube-apiserver":          run(apiserver.NewAPIServerCommand),
 	"kube-controller-manager": run(controllermanager.NewControllerManagerCommand),
 	"kube-scheduler":          run(func() *cobra.Command { return scheduler.NewSchedulerCommand() }),

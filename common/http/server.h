@@ -33,7 +33,7 @@ struct ServerOptions {
   std::string address = "0.0.0.0";
   std::uint16_t port = 0;                  // 0: any free one, see Server::port()
   std::size_t threads = 1;
-  ServerLimits limits;
+  ServerLimits limits{};
 };
 
 // A request as the server hands it over: `request.target` is the raw target, `path` without the query.

@@ -3,7 +3,9 @@
 //
 // send() and stream() block the calling thread, which must be one of ours, never a thread of the transport's own pool
 // (they fail with Internal there instead of deadlocking). Both are thread-safe. A request ends at its deadline whatever
-// the server does: slow headers, dribbled bodies and silent connections included.
+// the server does: slow headers, dribbled bodies and silent connections included. A request on a kept connection that the
+// server closed meanwhile is sent once more on a new one, POST too: it must be harmless when it arrives twice. Redirects
+// are not followed. The body is framed by Content-Length; Connection, Content-Length and Transfer-Encoding are not ours to set.
 #pragma once
 
 #include <functional>
@@ -29,9 +31,9 @@ using Headers = std::map<std::string, std::string, CaseInsensitiveLess>;
 
 struct Request {
   std::string method = "GET";
-  std::string target;                      // path and query, encoded: "/api/v1/pods?limit=500"
-  Headers headers;
-  std::string body;
+  std::string target{};                    // path and query, encoded: "/api/v1/pods?limit=500"
+  Headers headers{};
+  std::string body{};
   Duration deadline{10'000};               // whole exchange; for stream(): until the head of the answer
   Duration idle{0};                        // stream(): longest silence between two chunks; 0 = no limit
   std::size_t max_body = 32 * 1024 * 1024; // larger answers end with Corrupt (unary only)
@@ -39,23 +41,23 @@ struct Request {
 
 struct Response {
   int status = 0;
-  Headers headers;
-  std::string body;
+  Headers headers{};
+  std::string body{};
 };
 
 // Whom a transport trusts and who it is. All text is PEM, never a path, so that rotation is the caller's business.
 struct Tls {
-  std::string ca;                          // only these are trusted; empty: the system's store
-  std::string client_certificate;          // chain; empty: none
-  std::string client_key;
-  std::string server_name;                 // SNI and name to verify; empty: the host of the URL
+  std::string ca{};                        // only these are trusted; empty: the system's store
+  std::string client_certificate{};        // chain; empty: none
+  std::string client_key{};
+  std::string server_name{};               // SNI and name to verify; empty: the host of the URL
   bool insecure_skip_verify = false;       // kubeconfig's insecure-skip-tls-verify
 };
 
 struct Endpoint {
-  std::string url;                         // "https://10.96.0.1:443", no path needed; an IPv6 literal in brackets
-  Tls tls;
-  std::string proxy;                       // "http://proxy:3128"; empty: none
+  std::string url{};                       // "https://10.96.0.1:443", no path needed; an IPv6 literal in brackets
+  Tls tls{};
+  std::string proxy{};                     // "http://proxy:3128"; empty: none
 };
 
 // Called with the head of a streamed answer; false ends the stream.
@@ -79,7 +81,8 @@ class Transport {
 };
 
 // The library's worker threads; the first call of the process decides and must come before any transport is made.
-// 2 are enough for hundreds of watches, as no call of ours ever blocks one.
+// Default 1, which is enough for hundreds of watches, as nothing ever blocks it, and the safe number: with one thread the
+// library's connections are only ever touched by one thread (it cancels them unguarded otherwise).
 void set_transport_threads(std::size_t threads);
 
 // The Transport on cpprestsdk (transport_cpprest.cpp holds the reasons for its guard rails). Connections are pooled per

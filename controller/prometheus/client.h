@@ -1,0 +1,86 @@
+// A small client of the Prometheus HTTP API: raw samples of a selector, and the values of one label.
+//
+// Raw samples (`metric{...}[window]` as an instant query) rather than rate(): rate() extrapolates to the window's ends,
+// needs two samples and misses a counter that is born at 1. Answers are read by a streaming parser under limits, so a
+// selector that matches the whole fleet costs an error, not the operator's memory.
+// Calls block the calling thread; thread-safe as the Transport is. Errors carry the server's own words:
+//   Unavailable  no connection, 429, 5xx, time-out: no data, ask again
+//   Invalid      Prometheus refuses the query (400, 422): tell the user
+//   Forbidden    401, 403      NotFound  404: no Prometheus API at this address
+//   Corrupt      not the JSON we expect, or larger than the limits
+//   Cancelled    stop was requested
+// API: https://prometheus.io/docs/prometheus/latest/querying/api/#instant-queries
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "common/core/error.h"
+#include "common/core/time.h"
+#include "common/http/transport.h"
+#include "controller/prometheus/selector.h"
+
+namespace sluice::prometheus {
+
+using Labels = std::map<std::string, std::string>;
+
+struct Point {
+  Time at;
+  double value = 0;  // may be NaN or infinite
+  friend bool operator==(const Point&, const Point&) = default;
+};
+
+struct Series {
+  Labels labels;              // without __name__
+  std::vector<Point> points;  // as the server sent them
+};
+
+struct Answer {
+  std::vector<Series> series;
+  std::vector<std::string> warnings;  // not empty: the answer may be partial
+  bool native_histograms = false;     // some series are native histograms; their samples are not here
+  std::optional<Time> server_time;    // Date header, to the second
+};
+
+struct Limits {
+  std::size_t bytes = 32 * 1024 * 1024;
+  std::size_t series = 20'000;
+  std::size_t points = 1'000'000;
+};
+
+struct ClientOptions {
+  std::string path_prefix;   // of Prometheus behind a proxy, "/prometheus"
+  std::string bearer_token;  // empty: none
+  Duration timeout{10'000};  // one query, also told to the server
+  Limits limits;
+};
+
+class Client {
+ public:
+  explicit Client(std::shared_ptr<http::Transport> transport, ClientOptions options = {});
+
+  // Samples with timestamps in [at - window, at]; window is rounded up to a millisecond and must be positive.
+  Expected<Answer> samples(const Selector& selector, Duration window, Time at, std::stop_token stop = {}) const;
+
+  // The distinct values of `label` among the series that match at `at`, sorted.
+  Expected<std::vector<std::string>> label_values(const Selector& selector, const std::string& label, Time at,
+                                                  std::stop_token stop = {}) const;
+
+ private:
+  Expected<Answer> query(const std::string& expression, Time at, std::stop_token stop) const;
+
+  std::shared_ptr<http::Transport> transport_;
+  ClientOptions options_;
+};
+
+// An answer's body, vector or matrix. Pure. Errors as above (Invalid and Unavailable for the server's own errors).
+Expected<Answer> parse_answer(std::string_view body, const Limits& limits);
+
+// "Mon, 23 Nov 2026 12:00:00 GMT" (RFC 9110, IMF-fixdate only).
+std::optional<Time> parse_http_date(std::string_view text);
+
+}  // namespace sluice::prometheus

@@ -11,34 +11,20 @@ container_ids() {
   done
 }
 
-# processes_naming TEXT: ids of processes whose command line contains the text.
-processes_naming() {
-  local file pid
-  for file in /proc/[0-9]*/cmdline; do
-    pid=${file#/proc/}
-    pid=${pid%/cmdline}
-    if [[ $pid != "$$" && $pid != "$BASHPID" ]] && tr '\0' ' ' <"$file" 2>/dev/null | grep -qF -- "$1"; then
-      printf '%s\n' "$pid"
-    fi
-  done
-}
-
 # end_containers: shims first (they would report), then what runs in the containers' cgroups.
 end_containers() {
-  local id file pid pids socket
-  mapfile -t pids < <(processes_naming "-address $state/run/containerd.sock" 2>/dev/null)
-  for pid in "${pids[@]}"; do
-    [[ $(</proc/"$pid"/comm) == containerd-shim* ]] && kill -KILL "$pid"
-  done 2>/dev/null
-  local ids
+  local id file pid socket ids=()
+  while read -r file; do
+    pid=${file//[!0-9]/}
+    if [[ $(cat "/proc/$pid/comm" 2>/dev/null) == containerd-shim* ]]; then
+      kill -KILL "$pid" 2>/dev/null || true
+    fi
+  done < <(grep -lsF -- "$state/run/containerd.sock" /proc/[0-9]*/cmdline || true)
   mapfile -t ids < <(container_ids)
   ((${#ids[@]})) || return 0
-  for file in /proc/[0-9]*/cgroup; do
-    if grep -qF "$(printf '%s\n' "${ids[@]}")" "$file" 2>/dev/null; then
-      pid=${file#/proc/}
-      kill -KILL "${pid%/cgroup}" 2>/dev/null || true
-    fi
-  done
+  while read -r file; do
+    kill -KILL "${file//[!0-9]/}" 2>/dev/null || true
+  done < <(grep -lsF -- "$(printf '%s\n' "${ids[@]}")" /proc/[0-9]*/cgroup || true)
   for id in "${ids[@]}"; do
     for file in "$state"/run/containerd/io.containerd.runtime.v2.task/*/"$id"/address; do
       [[ -f $file ]] || continue
@@ -49,6 +35,7 @@ end_containers() {
     rm -f "/var/lib/cni/results/"*"-$id-"*
     find /sys/fs/cgroup -depth -type d -path "*/$id*" -exec rmdir {} + 2>/dev/null || true
   done
+  rmdir --ignore-fail-on-non-empty /run/containerd/s /run/containerd /var/lib/cni/results /var/lib/cni 2>/dev/null || true
   find /sys/fs/cgroup -maxdepth 2 -type d -name k8s.io -exec rmdir {} + 2>/dev/null || true
 }
 
@@ -92,8 +79,11 @@ clear_cluster() {
   [[ -d $state ]] || return 0
   local names=() i
   mapfile -t names < <(part_names)
-  # Last started, first ended; the kubelet first of all, lest it restart what is being ended.
-  [[ ! -d $(part_dir kubelet) ]] || stop_part kubelet
+  # The kubelet first, lest it restart what is being ended; then containerd, lest it remove the notes
+  # by which what its shims leave is found.
+  for i in kubelet containerd; do
+    [[ ! -d $(part_dir "$i") ]] || stop_part "$i"
+  done
   end_containers
   for ((i = ${#names[@]} - 1; i >= 0; i--)); do
     case ${names[i]} in
@@ -107,7 +97,9 @@ clear_cluster() {
   remove_network
   if [[ -d /var/log/containers ]]; then
     find /var/log/containers -type l -lname "$state/*" -delete
-    rmdir --ignore-fail-on-non-empty /var/log/containers
+    if [[ -f $state/owns-log-links ]]; then
+      rmdir --ignore-fail-on-non-empty /var/log/containers
+    fi
   fi
   rm -rf --one-file-system "$state" ||
     die "$state cannot be removed; see what still holds it: grep $state /proc/*/mountinfo"

@@ -57,6 +57,8 @@ note_kernel_settings() {
 
 start_network() {
   note_kernel_settings
+  # The kubelet makes this folder for links to the logs of containers.
+  [[ -d /var/log/containers ]] || : >"$state/owns-log-links"
   : >"$state/owns-network" # from here on, bridge and nftables are ours to remove
   ip link add "$bridge" type bridge
   ip link set "$bridge" alias "sluice local cluster $cluster"

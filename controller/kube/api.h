@@ -82,6 +82,9 @@ struct WatchOptions {
   std::string field_selector;
   std::string resource_version; // where to start
   Duration timeout{300'000};    // the server ends the watch after about this long
+  // WatchList: no position needed; the present state comes first as Added events, closed by a bookmark with the annotation
+  // k8s.io/initial-events-end. Servers that do not have it answer Invalid; an Api that ignores it must not be asked.
+  bool send_initial_events = false;
 };
 
 // false ends the watch.

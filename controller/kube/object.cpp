@@ -105,6 +105,13 @@ std::optional<bool> newer(std::string_view a, std::string_view b) {
   return a.size() != b.size() ? a.size() > b.size() : a > b;
 }
 
+void normalise(Json& object, const Resource& resource) {
+  if (!object.is_object()) return;
+  if (const auto meta = object.find("metadata"); meta != object.end() && meta->is_object()) meta->erase("managedFields");
+  if (!object.contains("kind")) object["kind"] = resource.kind;
+  if (!object.contains("apiVersion")) object["apiVersion"] = resource.api_version();
+}
+
 const Json& at(const Json& object, std::initializer_list<std::string_view> path) {
   static const Json kNull;
   const Json* here = &object;

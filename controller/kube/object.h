@@ -58,6 +58,10 @@ std::string resource_version_of(const Json& object);
 // Source: https://github.com/kubernetes/enhancements/issues/5504
 std::optional<bool> newer(std::string_view a, std::string_view b);
 
+// Makes objects of lists and watches alike and small: apiVersion and kind filled in where a list left them out,
+// metadata.managedFields (half of an object's bytes) taken away. What is not an object stays as it is.
+void normalise(Json& object, const Resource& resource);
+
 // Walks down object keys; null if a key is missing or what holds it is not an object. The result lives as long as `object`.
 const Json& at(const Json& object, std::initializer_list<std::string_view> path);
 

@@ -16,7 +16,7 @@ import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 OPERATOR = "system:serviceaccount:sluice-system:sluice-operator"
-ALICE = "alice"  # has the cluster's role edit in the tests' namespace
+ALICE = "alice"  # has the cluster's role edit in the tests' namespace, and may write HTTPRoutes
 
 
 class Failure(Exception):
@@ -84,7 +84,8 @@ class Suite:
         if stdin is not None and not isinstance(stdin, str):
             stdin = json.dumps(stdin)
         done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
-        return Result(shlex.join(command), done.returncode, done.stdout, done.stderr)
+        shown = shlex.join(command)
+        return Result(shown if len(shown) < 400 else shown[:400] + " ...", done.returncode, done.stdout, done.stderr)
 
     def get(self, kind, name):
         return self.kubectl("get", kind, name, "-o", "json").json()
@@ -143,6 +144,10 @@ class Suite:
                      namespace=False).ok()
         self.kubectl("create", "namespace", self.namespace, namespace=False).ok()
         self.kubectl("create", "rolebinding", "alice", "--clusterrole=edit", f"--user={ALICE}").ok()
+        # The Gateway API adds nothing to the cluster's roles, so whoever writes routes has a role for it.
+        self.kubectl("create", "role", "routes", "--verb=create,get,list,update,patch,delete",
+                     "--resource=httproutes.gateway.networking.k8s.io").ok()
+        self.kubectl("create", "rolebinding", "alice-routes", "--role=routes", f"--user={ALICE}").ok()
         # The aggregated roles and the policies take a moment to be in force.
         self.eventually("alice may write Rollouts", lambda: self.kubectl(
             "auth", "can-i", "create", "rollouts.sluice.dev", user=ALICE).code == 0)

@@ -1,0 +1,89 @@
+// One tick of data for the judge: asks Prometheus for every SLO and arm, and counts.
+//
+// The caller chooses the ticks: (from, to] with to at least one scrape spacing in the past, so that every scrape of the
+// tick has arrived; after an outage one tick may span the gap. sample() blocks (its own thread), is thread-safe and keeps
+// nothing between calls but which bucket bounds a histogram has.
+// No data is a value, not an error: the tick's SLO is marked `present = false` and `missing` says what was looked for.
+// Errors: those of client.h, and Invalid for a request that cannot be asked (selectors, placeholders, stretch).
+#pragma once
+
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/core/error.h"
+#include "controller/judge/counts.h"
+#include "controller/prometheus/client.h"
+#include "controller/prometheus/sampling.h"
+
+namespace sluice::prometheus {
+
+inline constexpr const char* kDefaultArmSelector = R"(namespace="{{namespace}}",pod=~"{{replicaSet}}-[a-z0-9]{5}")";
+
+struct ErrorRateQuery {
+  std::string total = "http_request_duration_seconds_count";
+  std::string errors = R"(http_request_duration_seconds_count{status=~"5.."})";  // must count a part of `total`
+};
+
+struct LatencyQuery {
+  std::string histogram = "http_request_duration_seconds";  // a classic histogram, in seconds; without _bucket; may have {...}
+  Duration threshold{250};                                  // the nearest bound that both arms have is used
+};
+
+struct SloQuery {
+  std::string name;
+  std::variant<ErrorRateQuery, LatencyQuery> query;
+};
+
+struct ArmQuery {
+  std::vector<std::string> replica_sets;  // empty: this arm is not asked for (a weight of 0 or 100)
+  Pods pods;
+};
+
+struct SampleRequest {
+  std::string ns;
+  std::string arm_selector = kDefaultArmSelector;  // matchers with {{namespace}} and {{replicaSet}}
+  ArmQuery canary, baseline;
+  std::vector<SloQuery> slos;
+  Time from, to;
+  Duration spacing{0};  // observed scrape spacing, to reach back far enough; 0: unknown, two minutes are read
+};
+
+struct Sample {
+  Time from, to;
+  std::vector<judge::SloTick> slos;  // as in the request
+  std::vector<std::string> bounds;   // per SLO: the bucket bound that was used, "0.25"; empty for error rates
+  bool canary_present = false;       // some SLO had samples of the arm within the tick
+  bool baseline_present = false;
+  double canary_coverage = 0;        // share of expected pods with samples, worst SLO
+  double baseline_coverage = 0;
+  std::string missing;               // why an SLO has no data: the first reason; empty if all have
+  std::vector<std::string> notes;    // resets, warnings, bounds that are not the threshold ...
+  double observed_spacing = 0;       // seconds between scrapes; 0: unknown
+  std::optional<Time> server_time;   // Date header of the last answer, to the second: compare with your own clock
+};
+
+class Sampler {
+ public:
+  explicit Sampler(Client client) : client_(std::move(client)) {}
+
+  Expected<Sample> sample(const SampleRequest& request, std::stop_token stop = {});
+
+ private:
+  // The bucket bound for `threshold` seconds that all of `arms` (bucket selectors) have; empty if there is none.
+  Expected<std::string> bound(const std::vector<Selector>& arms, double threshold, Time at, std::stop_token stop);
+
+  Client client_;
+  std::mutex mutex_;
+  std::map<std::string, std::string> bounds_;  // question -> label value of le
+};
+
+// Checks what a user wrote before any query is sent: selectors parse and placeholders are known. Invalid names the SLO.
+Expected<void> check(const std::string& arm_selector, const std::vector<SloQuery>& slos);
+
+// Of bounds as Prometheus writes them ("0.25", "+Inf"), the one nearest to `seconds` by ratio; empty if none is usable.
+std::string nearest_bound(const std::vector<std::string>& bounds, double seconds);
+
+}  // namespace sluice::prometheus

@@ -74,7 +74,7 @@ wait_for() {
 
 # wait_part NAME [SECONDS]: waits until the part serves; on failure shows the end of its log and exits.
 wait_part() {
-  local name=$1 seconds=${2:-60} dir begin=$SECONDS
+  local name=$1 seconds=${2:-120} dir begin=$SECONDS
   dir=$(part_dir "$name")
   local ready
   ready=$(<"$dir/ready")

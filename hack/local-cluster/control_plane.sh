@@ -63,9 +63,9 @@ define_control_plane() {
 # start_api: etcd and the API server, and waits for them.
 start_api() {
   start_part etcd
-  wait_part etcd 30
+  wait_part etcd
   start_part apiserver
-  wait_part apiserver 60
+  wait_part apiserver
 }
 
 # cluster_kubectl ARGUMENT...: kubectl as the cluster's own set-up, which the audit log leaves out.
@@ -77,6 +77,6 @@ cluster_kubectl() {
 
 # wait_default_account: pods (and tests that make some) need it; the controller manager creates it.
 wait_default_account() {
-  wait_for 30 cluster_kubectl get serviceaccount default -n default ||
-    part_failed controller-manager "did not create the service account 'default' within 30 s"
+  wait_for 120 cluster_kubectl get serviceaccount default -n default ||
+    part_failed controller-manager "did not create the service account 'default' within 120 s"
 }

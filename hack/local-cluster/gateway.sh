@@ -42,8 +42,8 @@ define_gateway() {
 install_crds() {
   cluster_kubectl apply --server-side -f "$(crd_folder)" >"$state/crds.log" 2>&1 ||
     die "the CRDs in $(crd_folder) could not be applied: $(tail -n 3 "$state/crds.log")"
-  cluster_kubectl wait --for=condition=Established crd --all --timeout=30s >>"$state/crds.log" 2>&1 ||
-    die "a CRD was not established within 30 s: $(tail -n 3 "$state/crds.log")"
+  cluster_kubectl wait --for=condition=Established crd --all --timeout=120s >>"$state/crds.log" 2>&1 ||
+    die "a CRD was not established within 120 s: $(tail -n 3 "$state/crds.log")"
 }
 
 start_gateway() {
@@ -58,8 +58,8 @@ start_gateway() {
 }
 
 wait_gateway() {
-  wait_part contour 30
-  wait_part envoy 30
-  cluster_kubectl wait --for=condition=Programmed -n "$gateway_namespace" "gateway/$gateway_name" --timeout=30s >/dev/null 2>&1 ||
-    part_failed contour "did not program Gateway $gateway_namespace/$gateway_name within 30 s"
+  wait_part contour
+  wait_part envoy
+  cluster_kubectl wait --for=condition=Programmed -n "$gateway_namespace" "gateway/$gateway_name" --timeout=120s >/dev/null 2>&1 ||
+    part_failed contour "did not program Gateway $gateway_namespace/$gateway_name within 120 s"
 }

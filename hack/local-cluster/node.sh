@@ -136,9 +136,9 @@ load_image() {
 
 wait_node_ready() {
   local conditions='{range .items[*].status.conditions[*]}{.type}={.status} {.message}{"\n"}{end}'
-  if ! wait_for 60 cluster_kubectl get "node/$node_name" ||
-    ! cluster_kubectl wait --for=condition=Ready "node/$node_name" --timeout=60s >/dev/null 2>&1; then
+  if ! wait_for 120 cluster_kubectl get "node/$node_name" ||
+    ! cluster_kubectl wait --for=condition=Ready "node/$node_name" --timeout=120s >/dev/null 2>&1; then
     cluster_kubectl get nodes -o jsonpath="$conditions" >&2 || true
-    part_failed kubelet "did not report node $node_name as Ready within 60 s"
+    part_failed kubelet "did not report node $node_name as Ready within 120 s"
   fi
 }

@@ -30,10 +30,10 @@ struct HttpApiOptions {
   int read_attempts = 4;
   Backoff backoff{Duration(200), Duration(5'000)};
   Duration longest_wait{10'000};           // Retry-After beyond this is reported instead of waited for
-  std::stop_token stop;                    // ends every call with Cancelled
+  std::stop_token stop{};                  // ends every call with Cancelled
   // How to wait between attempts and where chance comes from, for tests; empty: really wait, and a seeded generator.
-  std::function<void(Duration, std::stop_token)> wait;
-  std::function<double()> unit;            // uniform in [0, 1); called from any thread
+  std::function<void(Duration, std::stop_token)> wait{};
+  std::function<double()> unit{};          // uniform in [0, 1); called from any thread
 };
 
 class HttpApi final : public Api {

@@ -29,9 +29,9 @@ class ReflectorSink {
 };
 
 struct ReflectorOptions {
-  std::string ns;                          // empty: all namespaces
-  std::string label_selector;
-  std::string field_selector;
+  std::string ns{};                        // empty: all namespaces
+  std::string label_selector{};
+  std::string field_selector{};
   int page_size = 500;
   // Begin with a WatchList (sendInitialEvents): one stream instead of pages. Needs an Api that knows it (HttpApi); a server
   // that refuses it is listed instead.
@@ -40,7 +40,7 @@ struct ReflectorOptions {
   Duration watch_timeout{300'000};         // a watch lasts between this and twice this, jittered
   Duration short_watch{1'000};             // one that ends sooner than this without an event counts as a failure
   // Called with each error (also those that are only retried), for logs and metrics.
-  std::function<void(const Error&)> on_error;
+  std::function<void(const Error&)> on_error{};
 };
 
 class Reflector {

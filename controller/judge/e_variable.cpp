@@ -31,7 +31,11 @@ double nearest_baseline(const Limit& limit, double n1, double p1, double n0, dou
   const double end = (1 - limit.delta) / theta;  // theta*s+delta reaches 1
   double low = std::max(0.0, std::min(p0, s1));
   double high = std::min({std::max(p0, s1), end, 1.0});
-  double s = (n1 * theta * s1 + n0 * p0) / (n1 * theta + n0);
+  // Start where rare failures would have it: (1-p)/(1-q) taken as 1, g = 0 is a quadratic in s.
+  const double both = n1 * theta + n0;
+  const double middle = limit.delta * both - theta * (n1 * p1 + n0 * p0);
+  const double root = std::sqrt(middle * middle + 4 * theta * both * n0 * p0 * limit.delta);
+  double s = middle < 0 ? (root - middle) / (2 * theta * both) : 2 * n0 * p0 * limit.delta / (root + middle);
   if (!(s > low && s < high)) s = 0.5 * (low + high);
   for (int step = 0; step < 100; ++step) {
     const double inv_q = 1 / (theta * s + limit.delta);

@@ -1,0 +1,109 @@
+#include "sample-service/service/settings.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <charconv>
+#include <cstdlib>
+
+#include "common/http/url.h"
+
+namespace courier {
+namespace {
+
+using sluice::Error;
+using sluice::fail;
+
+// Reads variables one after the other and keeps the first error.
+class Reader {
+ public:
+  explicit Reader(const Environment& environment) : environment_(environment) {}
+
+  void text(const std::string& name, std::string& into) {
+    if (const auto value = environment_(name); value && !value->empty()) into = *value;
+  }
+  template <typename Number>
+  void number(const std::string& name, Number& into, Number low, Number high) {
+    const auto value = environment_(name);
+    if (!value || value->empty()) return;
+    Number parsed{};
+    const auto result = std::from_chars(value->data(), value->data() + value->size(), parsed);
+    if (result.ec != std::errc() || result.ptr != value->data() + value->size() || parsed < low || parsed > high) {
+      return keep(fail(Error::Kind::Invalid, name + ": '" + *value + "' is not a number from " + std::to_string(low) + " to " + std::to_string(high)).value());
+    }
+    into = parsed;
+  }
+  void duration(const std::string& name, Duration& into) {
+    const auto value = environment_(name);
+    if (!value || value->empty()) return;
+    const auto parsed = sluice::parse_duration(*value);
+    if (!parsed) return keep(fail(name, parsed.error()).value());
+    into = *parsed;
+  }
+  void keep(Error error) {
+    if (!error_) error_ = std::move(error);
+  }
+  const std::optional<Error>& error() const { return error_; }
+
+ private:
+  const Environment& environment_;
+  std::optional<Error> error_;
+};
+
+std::vector<std::string> split(const std::string& list) {
+  std::vector<std::string> parts;
+  for (std::size_t begin = 0; begin <= list.size();) {
+    const auto end = std::min(list.find(',', begin), list.size());
+    if (end > begin) parts.push_back(list.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return parts;
+}
+
+}  // namespace
+
+Environment process_environment() {
+  return [](const std::string& name) -> std::optional<std::string> {
+    const char* value = std::getenv(name.c_str());
+    return value ? std::optional<std::string>(value) : std::nullopt;
+  };
+}
+
+Expected<Settings> read_settings(const Environment& environment) {
+  Settings settings;
+  settings.identity.version = COURIER_BUILD_VERSION;
+  std::array<char, 256> host{};
+  if (::gethostname(host.data(), host.size() - 1) == 0) settings.identity.pod = host.data();
+
+  Reader read(environment);
+  read.text("COURIER_VERSION", settings.identity.version);
+  read.text("COURIER_REVISION", settings.revision);
+  read.text("POD_NAME", settings.identity.pod);
+  read.text("COURIER_ADDRESS", settings.address);
+  read.number<std::uint16_t>("COURIER_PORT", settings.port, 0, 65535);
+  read.number<std::uint16_t>("COURIER_ADMIN_PORT", settings.admin_port, 0, 65535);
+  read.number<std::size_t>("COURIER_THREADS", settings.threads, 1, 64);
+  read.text("COURIER_DATABASE", settings.database);
+  read.number<std::size_t>("COURIER_QUEUE", settings.queue, 1, 100'000);
+  read.text("COURIER_ENDPOINT", settings.endpoints.default_endpoint);
+  read.number<std::size_t>("COURIER_WORKERS", settings.worker.threads, 0, 64);
+  read.duration("COURIER_DRAIN", settings.lame_duck);
+  read.duration("COURIER_DRAIN_CLOSE", settings.closing);
+  read.duration("COURIER_DRAIN_FINISH", settings.finish);
+
+  if (!settings.endpoints.default_endpoint.empty()) {
+    const auto url = sluice::http::parse_url(settings.endpoints.default_endpoint);
+    if (!url) read.keep(fail("COURIER_ENDPOINT", url.error()).value());
+  }
+  std::string allowed;
+  read.text("COURIER_ENDPOINTS_ALLOWED", allowed);
+  for (const std::string& origin : split(allowed)) {
+    const auto url = origin == "*" ? Expected<sluice::http::Url>() : sluice::http::parse_url(origin);
+    if (!url) read.keep(fail("COURIER_ENDPOINTS_ALLOWED", url.error()).value());
+    settings.endpoints.allowed.push_back(origin == "*" || !url ? origin : to_string(*url));
+  }
+  if (read.error()) return tl::make_unexpected(*read.error());
+  return settings;
+}
+
+}  // namespace courier

@@ -1,0 +1,39 @@
+// How courier is configured: by its environment only. README.md has the table for people.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "sample-service/api/api.h"
+#include "sample-service/domain/message.h"
+#include "sample-service/worker/worker.h"
+
+namespace courier {
+
+struct Settings {
+  Identity identity{};
+  std::string revision = "unknown";
+  std::string address = "0.0.0.0";
+  std::uint16_t port = 8080;
+  std::uint16_t admin_port = 9090;
+  std::size_t threads = 1;                 // of the data port
+  std::string database = "courier.db";
+  std::size_t queue = 256;                 // requests that may wait for the database
+  EndpointPolicy endpoints{};
+  WorkerOptions worker{};
+
+  // Drain: unready but serving, then closing connections after each answer, then the rest of the running requests.
+  Duration lame_duck{5'000};
+  Duration closing{2'000};
+  Duration finish{10'000};
+};
+
+using Environment = std::function<std::optional<std::string>(const std::string& name)>;
+Environment process_environment();
+
+// Invalid names the variable, its value and what it should be.
+Expected<Settings> read_settings(const Environment& environment);
+
+}  // namespace courier

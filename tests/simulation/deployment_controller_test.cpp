@@ -202,13 +202,16 @@ TEST(Policies, GateHoldsAPersonsEditKeepRefusesToUnpauseAndTheOperatorIsExempt) 
   EXPECT_TRUE(has_annotation(held.d(), "sluice.dev/held"));
   const auto unpaused = held.cluster.pause("shop", "web", false);
   ASSERT_FALSE(unpaused);
-  EXPECT_EQ(unpaused.error().kind, Error::Kind::Forbidden);
+  EXPECT_EQ(unpaused.error().kind, Error::Kind::Invalid);
   EXPECT_THAT(unpaused.error().message, HasSubstr("Rollout web"));
   // Template edit and removal of the marks in one request.
   ASSERT_TRUE(held.cluster.patch(kDeployments, {"shop", "web"}, PatchType::Merge,
                                  {{"metadata", {{"annotations", nullptr}}}, {"spec", {{"paused", true}, {"template", {{"metadata", {{"annotations", {{"v", "3"}}}}}}}}}}));
   EXPECT_EQ(annotation(held.d(), "sluice.dev/rollout"), "web");
   EXPECT_TRUE(has_annotation(held.d(), "sluice.dev/held"));
+  // A mark that only the operator may set.
+  ASSERT_TRUE(held.cluster.patch(kDeployments, {"shop", "web"}, PatchType::Merge, {{"metadata", {{"annotations", {{"sluice.dev/pinned", "x"}}}}}}));
+  EXPECT_FALSE(has_annotation(held.d(), "sluice.dev/pinned"));
   EXPECT_FALSE(held.cluster.undo("shop", "web")) << "kubectl refuses undo on a paused Deployment";
   EXPECT_TRUE(held.op().patch(kDeployments, {"shop", "web"}, PatchType::Merge, {{"spec", {{"paused", false}}}}));
 }

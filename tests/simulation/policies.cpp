@@ -1,5 +1,7 @@
 #include "tests/simulation/policies.h"
 
+#include <array>
+
 namespace sluice::simulation {
 
 namespace {
@@ -13,43 +15,60 @@ constexpr const char* kBreakGlass = "sluice.dev/break-glass";
 constexpr const char* kTemplateHash = "pod-template-hash";
 
 Unexpected denied(const Resource& resource, const Json& object, const std::string& policy, const std::string& why) {
-  return Unexpected(Error{Error::Kind::Forbidden,
-                          called(resource, name_of(object)) + ": ValidatingAdmissionPolicy '" + policy + "' denied request: " + why,
-                          403, {}});
+  // The shipped policies give no reason, so the API server answers 422 Invalid.
+  return Unexpected(Error{Error::Kind::Invalid,
+                          called(resource, name_of(object)) + " is forbidden: ValidatingAdmissionPolicy '" + policy + "' denied request: " + why,
+                          422, {}});
 }
 
-void gate(const Json& before, Json& object) {
-  auto& annotations = object["metadata"]["annotations"];
-  for (const char* mark : {kRollout, kHeld}) {
-    if (has_annotation(before, mark) && !has_annotation(object, mark)) annotations[mark] = annotation(before, mark);
+// The operator's marks are the operator's: nobody else drops, changes or forges them (manifests/policies/gate.yaml).
+constexpr std::array<const char*, 7> kMarks{kRollout, kHeld, kPinned, kHandover, "sluice.dev/run", "sluice.dev/progress-deadline",
+                                            kBreakGlass};
+
+bool template_edited(const Json& before, const Json& object) { return at(before, {"spec", "template"}) != at(object, {"spec", "template"}); }
+
+// The mark must have come in a request of its own: together with a new template it may be an old one that undo dug out.
+bool glass_broken(const Json* before, const Json& object) {
+  return before && has_annotation(object, kBreakGlass) && (has_annotation(*before, kBreakGlass) || !template_edited(*before, object));
+}
+
+void gate(const Json* before, Json& object) {
+  const bool edited = before && has_annotation(*before, kRollout) && template_edited(*before, object);
+  for (const char* mark : kMarks) {
+    const bool was = before && has_annotation(*before, mark);
+    if (was && mark != kBreakGlass) {
+      object["metadata"]["annotations"][mark] = annotation(*before, mark);
+    } else if (!was && has_annotation(object, mark)) {
+      object["metadata"]["annotations"].erase(mark);
+    }
   }
-  if (at(before, {"spec", "template"}) != at(object, {"spec", "template"})) {
+  if (edited) {
     object["spec"]["paused"] = true;
-    if (!has_annotation(object, kHeld)) annotations[kHeld] = "template";
+    if (!has_annotation(*before, kHeld)) object["metadata"]["annotations"][kHeld] = "true";
   }
 }
 
-Expected<void> keep(const Resource& resource, const Json& before, const Json& object, bool exempt, bool break_glass) {
+Expected<void> keep(const Resource& resource, const Json& before, const Json& object, bool exempt) {
   const bool unpauses = flag(before, {"spec", "paused"}) && !flag(object, {"spec", "paused"});
-  // The release itself takes the mark away and unpauses in one request; only we may do that.
-  if (unpauses && has_annotation(before, kPinned) && !(exempt && !has_annotation(object, kPinned))) {
-    return denied(resource, object, "sluice-keep", "Services are pinned by Rollout " + annotation(before, kRollout) +
-                  "; unpausing now would take the service down. Unpin them first: hack/break-glass does both.");
+  const std::string rollout = annotation(before, kRollout);
+  // The release itself takes the mark away and unpauses in one request; only the operator may do that.
+  if (unpauses && has_annotation(exempt ? object : before, kPinned)) {
+    return denied(resource, object, "sluice-keep", "it cannot be unpaused while Services are pinned to one of its ReplicaSets (Rollout " +
+                  rollout + ")");
   }
-  if (exempt) return {};
-  if (has_annotation(before, kHandover) && at(before, {"spec", "template"}) != at(object, {"spec", "template"})) {
-    return denied(resource, object, "sluice-keep", "Rollout " + annotation(before, kRollout) +
-                  " is handing over; try again in a moment.");
+  if (exempt || glass_broken(&before, object)) return {};
+  if (unpauses && has_annotation(before, kHeld)) {
+    return denied(resource, object, "sluice-keep", "held by Rollout " + rollout + " until its new template is proven, so it stays paused");
   }
-  if (!break_glass && has_annotation(before, kHeld) && unpauses) {
-    return denied(resource, object, "sluice-keep", "held by Rollout " + annotation(before, kRollout) +
-                  ": promote, abort, or break the glass.");
+  if (has_annotation(before, kHandover) && template_edited(before, object)) {
+    return denied(resource, object, "sluice-keep", "it is being handed its proven pods by Rollout " + rollout + ": try again in a moment");
   }
   return {};
 }
 
 void pin(const Json& before, Json& object) {
-  if (has_annotation(object, kBreakGlass)) return;
+  // A new mark breaks the glass; one that stood before and is only carried along does not.
+  if (has_annotation(object, kBreakGlass) && annotation(before, kBreakGlass) != annotation(object, kBreakGlass)) return;
   const std::string hash = annotation(before, kPin);
   object["metadata"]["annotations"][kPin] = hash;
   object["spec"]["selector"][kTemplateHash] = hash;
@@ -59,14 +78,14 @@ void pin(const Json& before, Json& object) {
 
 Admission policies(std::string exempt_user) {
   return [exempt_user](const Resource& resource, const Json* before, Json& object, std::string_view by) -> Expected<void> {
-    if (!before) return {};
     const bool exempt = by == exempt_user;
-    if (resource == kube::resources::kDeployments && has_annotation(*before, kRollout)) {
-      const bool break_glass = has_annotation(object, kBreakGlass);
-      if (!exempt && !break_glass) gate(*before, object);
-      return keep(resource, *before, object, exempt, break_glass);
+    if (resource == kube::resources::kDeployments) {
+      if (!exempt && !glass_broken(before, object)) gate(before, object);
+      const bool kept = before && (has_annotation(*before, kRollout) || has_annotation(*before, kPinned));
+      if (kept) return keep(resource, *before, object, exempt);
+    } else if (resource == kube::resources::kServices && before && has_annotation(*before, kPin) && !exempt) {
+      pin(*before, object);
     }
-    if (resource == kube::resources::kServices && has_annotation(*before, kPin) && !exempt) pin(*before, object);
     return {};
   };
 }

@@ -84,7 +84,9 @@ std::string slo_sentence(const TrialPlan& plan, const SloPlan& slo, const SloVer
       std::string text = "FAIL " + seen + harm + " (needs " + with_commas(v.needed) + ":1); " +
                          format("%.4g", 100 * (1 - 1 / std::max(v.evidence, 1.0))) + "% confident.";
       if (v.evidence < v.needed) text = "FAIL " + seen + harm + "; the largest share of the joint evidence.";
-      return text + " About " + with_commas(v.excess_failures) + " more bad requests than the baseline's rate gives." + tempering(v);
+      if (v.baseline_requests > 0)
+        text += " About " + with_commas(v.excess_failures) + " more bad requests than the baseline's rate gives.";
+      return text + tempering(v);
     }
     case State::Hold:
       return "HOLD " + seen + harm + ", from " + format("%.3g", std::sqrt(v.needed)) + ":1 the weight is not raised, at " +

@@ -9,7 +9,10 @@ set(SLUICE_SANITIZE "" CACHE STRING "Sanitizers to build with: empty, 'address,u
 
 find_program(SLUICE_CCACHE ccache)
 if(SLUICE_CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${SLUICE_CCACHE})
+  # Objects are shared between build directories and between checkouts: paths below the top are hashed relative to it. A
+  # precompiled header is hashed by its content.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
+      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${SLUICE_CCACHE})
 endif()
 
 add_library(sluice_build_flags INTERFACE)

@@ -86,7 +86,7 @@ void take_over(Pass& pass) {
              plural(d.replicas, "replica") + " updated and available");
     return;
   }
-  PatchDeployment patch{{{marks::kRollout, pass.rollout().meta.name}}, std::nullopt, std::nullopt, "", d.meta.resource_version};
+  PatchDeployment patch{{{marks::kRollout, pass.rollout().meta.name}}, std::nullopt, std::nullopt, d.meta.resource_version};
   if (!pass.w.settings.gate_by_policy) {
     patch.paused = true;
     if (d.progress_deadline_seconds != kNoDeadline) {
@@ -96,11 +96,11 @@ void take_over(Pass& pass) {
   }
   pass.effect(std::move(patch));
   pass.next.stable_replica_set = find_stable(pass.w)->meta.name;
-  pass.next.warnings = pass.w.hazards;
+  if (pass.w.hazards) pass.next.warnings = *pass.w.hazards;
   pass.say("Deployment " + d.meta.name + " is adopted");
   std::string message = "Deployment " + d.meta.name + " is adopted: its next template goes through a canary";
-  for (const std::string& hazard : pass.w.hazards) message += "; warning: " + hazard;
-  pass.event("RolloutAdopted", message, !pass.w.hazards.empty());
+  for (const std::string& hazard : pass.next.warnings) message += "; warning: " + hazard;
+  pass.event("RolloutAdopted", message, !pass.next.warnings.empty());
 }
 
 void healthy(Pass& pass, const model::ReplicaSet& stable) {
@@ -128,7 +128,7 @@ void held(Pass& pass) {
     if (pass.w.settings.gate_by_policy || !mark_held.empty() || !d.meta.annotations.count(marks::kRollout)) {
       // Nothing to prove: the template is the one that serves already, or nothing serves.
       PatchDeployment release{{{marks::kHeld, std::nullopt}, {marks::kRun, std::nullopt}}, std::nullopt, std::nullopt,
-                              d.template_digest, d.meta.resource_version};
+                              d.meta.resource_version};
       if (pass.w.settings.gate_by_policy || !same) release.paused = false;
       pass.effect(std::move(release));
     }
@@ -169,8 +169,8 @@ void adopt(Pass& pass) {
     if (d.meta.annotations.count(marks::kHeld) || d.meta.annotations.count(marks::kPinned) || d.meta.annotations.count(marks::kHandover))
       pass.effect(PatchDeployment{{{marks::kHeld, std::nullopt}, {marks::kPinned, std::nullopt}, {marks::kHandover, std::nullopt},
                                    {marks::kRun, std::nullopt}},
-                                  std::nullopt, std::nullopt, "", d.meta.resource_version});
-    pass.next.warnings = w.hazards;
+                                  std::nullopt, std::nullopt, d.meta.resource_version});
+    if (w.hazards) pass.next.warnings = *w.hazards;
     return healthy(pass, *stable);
   }
   pass.phase(Phase::Progressing, "NativeRollout");
@@ -192,7 +192,7 @@ void leave(Pass& pass) {
                            {marks::kPinned, std::nullopt},
                            {marks::kHandover, std::nullopt},
                            {marks::kProgressDeadline, std::nullopt}},
-                          std::nullopt, std::nullopt, d.template_digest, d.meta.resource_version};
+                          std::nullopt, std::nullopt, d.meta.resource_version};
     const std::string deadline = mark(d.meta.annotations, marks::kProgressDeadline);
     if (!deadline.empty() && deadline.size() < 10 && deadline.find_first_not_of("0123456789") == std::string::npos)
       patch.progress_deadline_seconds = std::stoi(deadline);

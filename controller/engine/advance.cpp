@@ -1,7 +1,6 @@
 // A run goes up: pin, create, join, step.
 #include <algorithm>
 
-#include "common/core/digest.h"
 #include "controller/engine/gateway.h"
 #include "controller/engine/look.h"
 #include "controller/engine/pass.h"
@@ -12,15 +11,6 @@ namespace sluice::engine {
 namespace marks = model::marks;
 
 namespace {
-
-constexpr std::size_t kLongestSetName = 52;  // pod names add "-xxxxx" and must stay below 63
-// <deployment>-<digest>: of R's uid, the template and the revision, so that neither a stranger's set nor old metric series
-// are ever met.
-std::string canary_name(const Pass& pass) {
-  const std::string digest = name_digest(pass.rollout().meta.uid + "/" + pass.run().template_digest + "/" +
-                                         std::to_string(pass.run().revision));
-  return pass.rollout().target.substr(0, kLongestSetName - digest.size() - 1) + "-" + digest;
-}
 
 // The Service that the canary's pods must be reachable through.
 std::string canary_front(const Run& run) { return run.route.empty() ? run.service : canary_service_name(run.service); }
@@ -34,7 +24,7 @@ void pinning(Pass& pass) {
   pass.phase(Phase::Progressing, "Pinning");
   pass.say("pinning the Services to ReplicaSet " + pass.run().stable + " before a canary exists");
   if (mark(d.meta.annotations, marks::kPinned) != run_name(pass)) {
-    pass.effect(PatchDeployment{{{marks::kPinned, run_name(pass)}, {marks::kRun, run_name(pass)}}, std::nullopt, std::nullopt, "",
+    pass.effect(PatchDeployment{{{marks::kPinned, run_name(pass)}, {marks::kRun, run_name(pass)}}, std::nullopt, std::nullopt,
                                 d.meta.resource_version});
     return;  // no pin before the mark that keeps the Deployment paused (invariant I12)
   }
@@ -48,9 +38,9 @@ bool ensure_canary(Pass& pass) {
   if (run.canary.empty()) {
     const model::ReplicaSet* old = find_in_history(pass.w);
     run.borrowed = old != nullptr && old->meta.name != run.stable;
-    run.canary = run.borrowed ? old->meta.name : canary_name(pass);
+    run.canary = run.borrowed ? old->meta.name : canary_set_name(pass.rollout().target, pass.rollout().meta.uid, run.template_digest, run.revision);
     run.canary_desired = replicas;
-    pass.note();  // a name in the status before the object exists: nothing of ours is ever forgotten
+    pass.checkpoint();  // a name in the status before the object exists: nothing of ours is ever forgotten
   }
   const model::ReplicaSet* canary = find_set(pass.w, run.canary);
   if (canary != nullptr && belongs_to_run(pass, *canary) && !(pass.w.deployment && canary->owned_by(pass.w.deployment->meta.uid)))
@@ -236,7 +226,7 @@ void stepping(Pass& pass) {
   run.weight = step.weight;
   if (!run.route.empty()) {
     // The step is in the status before the weight is on the route (invariant I1).
-    pass.note();
+    pass.checkpoint();
     if (!route_at(pass, step.weight)) return;
   } else if (run.weight_observed != step.weight) {
     run.weight_observed = step.weight;

@@ -114,6 +114,14 @@ Plan decide(const World& world, Time now) {
   return std::move(pass).finish();
 }
 
+void Pass::checkpoint() {
+  const model::RolloutStatus& before = written_ ? *written_ : w.rollout.status;
+  model::RolloutStatus was, is;
+  was.run = before.run;
+  is.run = next.run;
+  if (model::to_json(was) != model::to_json(is)) note();
+}
+
 void Pass::note() {
   report(*this);
   const model::RolloutStatus& before = written_ ? *written_ : w.rollout.status;

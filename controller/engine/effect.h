@@ -26,12 +26,11 @@ struct WriteStatus {
 struct AddFinalizer {};
 struct RemoveFinalizer {};
 
-// Marks and pause of the Deployment, in one patch with a test of `seen` and, where given, of the template.
+// Marks and pause of the Deployment in one patch. `seen` also proves that the template is the one decided upon.
 struct PatchDeployment {
   std::map<std::string, std::optional<std::string>> annotations;  // nullopt: remove
   std::optional<bool> paused;
   std::optional<int> progress_deadline_seconds;
-  std::string template_digest;         // "": not tested
   std::string seen;
 };
 

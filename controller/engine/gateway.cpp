@@ -152,7 +152,7 @@ bool route_at(Pass& pass, int percent) {
     run.repaired = pass.now;
     run.weight_observed = 0;
     run.tick_from.reset();
-    pass.note();
+    pass.checkpoint();
     patch_route(pass, *rules, 0, {{marks::kOriginal, base.dump()}});
     pass.event("TrafficDrifted", "HTTPRoute " + run.route + " was written by somebody else: the canary joins it again", true);
     return false;

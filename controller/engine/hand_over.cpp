@@ -36,7 +36,7 @@ bool marked_for_hand_over(Pass& pass) {
   const model::Deployment& d = *pass.w.deployment;
   if (mark(d.meta.annotations, marks::kHandover) == run_name(pass) && !mark(d.meta.annotations, marks::kPinned).empty()) return true;
   pass.effect(PatchDeployment{{{marks::kHandover, run_name(pass)}, {marks::kPinned, run_name(pass)}, {marks::kRun, run_name(pass)}},
-                              std::nullopt, std::nullopt, pass.run().template_digest, d.meta.resource_version});
+                              std::nullopt, std::nullopt, d.meta.resource_version});
   return false;
 }
 
@@ -153,7 +153,7 @@ void releasing(Pass& pass) {
   const bool unpause = !edited && d.paused && (by_policy || (rolling(pass) && run.part == 0));
   if (marks_left || unpause) {
     PatchDeployment patch{{{marks::kRun, std::nullopt}, {marks::kPinned, std::nullopt}, {marks::kHandover, std::nullopt}},
-                          std::nullopt, std::nullopt, edited ? "" : d.template_digest, d.meta.resource_version};
+                          std::nullopt, std::nullopt, d.meta.resource_version};
     if (!edited) patch.annotations[marks::kHeld] = std::nullopt;
     if (unpause) patch.paused = false;
     pass.effect(std::move(patch));

@@ -60,7 +60,9 @@ void no_data(Pass& pass, const Sample& sample) {
   run.tick_tried = sample.to;
   run.missing = sample.missing.substr(0, 512);
   if (!run.no_data_since) {
-    run.no_data_since = pass.now;
+    run.no_data_since = pass.now;  // one silent tick is no news: a new pod has no series before its first request
+  } else if (!run.no_data_told) {
+    run.no_data_told = true;
     pass.event("NoData", "the weight is held: " + run.missing, true);
   }
   if (analysis.on_no_data == model::OnNoData::Rollback && pass.now >= *run.no_data_since + analysis.no_data_timeout)
@@ -97,7 +99,9 @@ void absorb(Pass& pass, const Sample& sample, bool proof_step) {
   if (!sample.missing.empty()) return no_data(pass, sample);
 
   if (run.no_data_since) {
-    pass.event("MetricsRecovered", "data again after " + format_duration(pass.now - *run.no_data_since));
+    if (run.no_data_told)
+      pass.event("MetricsRecovered", "data again after " + format_duration(pass.now - *run.no_data_since));
+    run.no_data_told = false;
     run.no_data_since.reset();
     run.missing.clear();
   }
@@ -129,7 +133,7 @@ void ask(Pass& pass) {
     for (const model::Pod* pod : pods_of(pass.w, *canary))
       wish.warm_after[pod->meta.name] = pod->started.value_or(pass.now) + analysis.warmup;
   }
-  pass.look_again(wish.not_before);
+  if (wish.not_before > pass.now) pass.look_again(wish.not_before);
   pass.sample(std::move(wish));
 }
 

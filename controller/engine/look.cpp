@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "common/core/digest.h"
 #include "common/core/percent.h"
 #include "controller/model/marks.h"
 
@@ -107,13 +106,6 @@ bool pin_all(Pass& pass, const std::string& hash) {
     done = false;
   }
   return done;
-}
-
-std::string canary_service_name(const std::string& service) {
-  constexpr std::size_t kLongest = 63;
-  const std::string name = service + "-canary";
-  if (name.size() <= kLongest) return name;
-  return service.substr(0, kLongest - 18) + "-" + name_digest(service) + "-canary";
 }
 
 traffic::Split split_of(const Pass& pass) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "controller/engine/names.h"
 #include "controller/engine/pass.h"
 #include "controller/traffic/route.h"
 
@@ -31,7 +32,6 @@ bool all_pinned_to(const World& w, const std::string& hash);
 // Pushes the missing pins (an empty hash takes pins away); true if none was missing.
 bool pin_all(Pass& pass, const std::string& hash);
 
-std::string canary_service_name(const std::string& service);
 traffic::Split split_of(const Pass& pass);
 bool joined(const World& w);             // the route carries our original
 // What the route should look like with the canary at `percent`.

@@ -74,6 +74,8 @@ class Pass {
   bool retreated() const { return retreated_; }
   bool has_effects() const { return !plan_.effects.empty(); }
 
+  // Writes the status here if the run in it has changed: what the run is about to do is written before it is done.
+  void checkpoint();
   // Writes the status here if it differs from what was last written in this pass; events and answers follow it.
   void note();
   Plan finish() &&;

@@ -62,7 +62,7 @@ void no_traffic(Pass& pass) {
   const model::ReplicaSet* canary = find_set(pass.w, run.canary);
   if (pin_needed && (anything_pinned || (run.route.empty() && canary != nullptr)) && stable != nullptr && pass.w.deployment) {
     if (mark(pass.w.deployment->meta.annotations, marks::kPinned).empty()) {
-      pass.effect(PatchDeployment{{{marks::kPinned, run_name(pass)}}, std::nullopt, std::nullopt, "",
+      pass.effect(PatchDeployment{{{marks::kPinned, run_name(pass)}}, std::nullopt, std::nullopt,
                                   pass.w.deployment->meta.resource_version});
       pinned = false;
     } else {
@@ -147,11 +147,10 @@ void end(Pass& pass) {
     const bool release = run.outcome == Outcome::Cancelled && d.paused && w.settings.gate_by_policy;
     if (release || marks_now.count(marks::kPinned) || marks_now.count(marks::kHandover) || marks_now.count(marks::kRun)) {
       PatchDeployment patch{{{marks::kPinned, std::nullopt}, {marks::kHandover, std::nullopt}, {marks::kRun, std::nullopt}},
-                            std::nullopt, std::nullopt, "", d.meta.resource_version};
+                            std::nullopt, std::nullopt, d.meta.resource_version};
       if (release) {
         patch.annotations[marks::kHeld] = std::nullopt;
         patch.paused = false;
-        patch.template_digest = d.template_digest;
       }
       pass.effect(std::move(patch));
       return;

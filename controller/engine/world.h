@@ -48,7 +48,7 @@ struct World {
   std::vector<model::EndpointSlice> slices;        // of V, V' and the other covering Services
   std::optional<model::HttpRoute> route;           // of the run, or of the spec where none is on
   std::string rival;                               // an older Rollout on the same Deployment, "" if none
-  std::vector<std::string> hazards;                // PDB, HPA, quota, Services: what will hurt, in sentences
+  std::optional<std::vector<std::string>> hazards; // PDB, HPA, quota: what will hurt, in sentences; nullopt: not looked for now
   std::optional<Sample> sample;
   Settings settings;
 };

@@ -129,6 +129,7 @@ Json to_json(const Run& run) {
   put(json, "noDataSince", run.no_data_since);
   put(json, "scrapeMs", run.spacing.count());
   put(json, "missing", run.missing);
+  if (run.no_data_told) json["noDataTold"] = true;
   if (run.inconclusive) json["inconclusive"] = true;
   put(json, "judgedMs", run.judged.count());
   put(json, "bakedMs", run.baked.count());
@@ -171,6 +172,7 @@ Run parse_run(const Json& json) {
   run.no_data_since = time_at(json, "noDataSince");
   run.spacing = Duration(read::integer(json, {"scrapeMs"}));
   run.missing = read::text(json, {"missing"});
+  run.no_data_told = read::boolean(json, {"noDataTold"});
   run.inconclusive = read::boolean(json, {"inconclusive"});
   run.judged = Duration(read::integer(json, {"judgedMs"}));
   run.baked = Duration(read::integer(json, {"bakedMs"}));

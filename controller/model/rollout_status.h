@@ -80,6 +80,7 @@ struct Run {
   std::optional<Time> tick_tried;      // samples up to this were asked for, in vain if later than tick_from
   std::optional<Time> no_data_since;
   Duration spacing{0};                 // between scrapes, as last seen
+  bool no_data_told = false;           // the event went out
   bool inconclusive = false;           // maxDuration is over without proof either way
   std::string missing;                 // what no data means right now, in words
   Duration judged{0};                  // time on steps with data; maxDuration counts this

@@ -10,10 +10,10 @@ const Split kSplit{"shop", "web", "web-canary", {}};
 Json backend(const char* name, int weight) {
   return {{"group", ""}, {"kind", "Service"}, {"name", name}, {"port", 80}, {"weight", weight}};
 }
-Json rule(std::initializer_list<Json> backends) { return {{"backendRefs", Json(backends)}}; }
+Json rule(Json::initializer_list_t backends) { return {{"backendRefs", Json::array(backends)}}; }
 
 TEST(Route, TheCanaryTakesItsShareOfTheServiceAndOtherBackendsKeepTheirRatio) {
-  const Json original{rule({backend("web", 3), backend("legacy", 1)})};
+  const Json original = Json::array({rule({backend("web", 3), backend("legacy", 1)})});
   const Json rules = *with_canary(original, kSplit, 25);
   EXPECT_EQ(rules[0]["backendRefs"][0]["weight"], 225);
   EXPECT_EQ(rules[0]["backendRefs"][1]["name"], "web-canary");
@@ -25,7 +25,7 @@ TEST(Route, TheCanaryTakesItsShareOfTheServiceAndOtherBackendsKeepTheirRatio) {
 TEST(Route, FiltersOfTheBackendAreCopiedAndRulesWithoutTheServiceStayByteForByte) {
   Json own = backend("web", 1);
   own["filters"] = {{{"type", "RequestHeaderModifier"}}};
-  const Json original{rule({own}), rule({backend("static", 7)}), {{"matches", {{{"path", "/x"}}}}}};
+  const Json original = Json::array({rule({own}), rule({backend("static", 7)}), {{"matches", {{{"path", "/x"}}}}}});
   const Json rules = *with_canary(original, kSplit, 10);
   EXPECT_EQ(rules[0]["backendRefs"][1]["filters"], own["filters"]);
   EXPECT_EQ(rules[1], original[1]);
@@ -38,11 +38,11 @@ TEST(Route, OnlyNamedRulesAreSplit) {
   Json api = rule({backend("web", 1)}), page = rule({backend("web", 1)});
   api["name"] = "api";
   page["name"] = "page";
-  const Json rules = *with_canary({api, page}, split, 50);
+  const Json rules = *with_canary(Json::array({api, page}), split, 50);
   EXPECT_EQ(rules[0]["backendRefs"].size(), 2U);
   EXPECT_EQ(rules[1], page);
   split.rules = {"gone"};
-  EXPECT_FALSE(with_canary({api, page}, split, 50));
+  EXPECT_FALSE(with_canary(Json::array({api, page}), split, 50));
 }
 
 TEST(Route, ServicesOfOtherNamespacesAndKindsAreNotOurs) {
@@ -50,27 +50,27 @@ TEST(Route, ServicesOfOtherNamespacesAndKindsAreNotOurs) {
   foreign["namespace"] = "other";
   Json import = backend("web", 1);
   import["kind"] = "ServiceImport";
-  EXPECT_FALSE(with_canary({rule({foreign, import})}, kSplit, 5));
+  EXPECT_FALSE(with_canary(Json::array({rule({foreign, import})}), kSplit, 5));
 }
 
 TEST(Route, TakingTheCanaryOutOfAnEditedRouteKeepsTheEdit) {
-  Json edited = *with_canary({rule({backend("web", 1)})}, kSplit, 25);
+  Json edited = *with_canary(Json::array({rule({backend("web", 1)})}), kSplit, 25);
   edited[0]["timeouts"] = {{"request", "3s"}};
   const Json rules = without_canary(edited, kSplit);
-  EXPECT_EQ(rules[0]["backendRefs"], (Json{backend("web", 1)}));
+  EXPECT_EQ(rules[0]["backendRefs"], Json::array({backend("web", 1)}));
   EXPECT_EQ(rules[0]["timeouts"]["request"], "3s");
   EXPECT_EQ(canary_percent(rules, kSplit), std::nullopt);
 }
 
 TEST(Route, SharesRoundUpAndTheLargestRuleCounts) {
-  Json rules = *with_canary({rule({backend("web", 1)}), rule({backend("web", 1)})}, kSplit, 0);
+  Json rules = *with_canary(Json::array({rule({backend("web", 1)}), rule({backend("web", 1)})}), kSplit, 0);
   EXPECT_EQ(canary_percent(rules, kSplit), 0);
   rules[1]["backendRefs"][1]["weight"] = 1;
   EXPECT_EQ(canary_percent(rules, kSplit), 1);
 }
 
 TEST(Route, AWeightThatCannotBeMultipliedIsRefusedByName) {
-  const auto rules = with_canary({rule({backend("web", 10001)})}, kSplit, 5);
+  const auto rules = with_canary(Json::array({rule({backend("web", 10001)})}), kSplit, 5);
   ASSERT_FALSE(rules);
   EXPECT_NE(rules.error().message.find("10001"), std::string::npos);
 }

@@ -99,5 +99,20 @@ TEST(EVariable, ExpectationIsAtMostOneForEveryAcceptableCanary) {
   EXPECT_GE(largest, -0.01) << "the grid never came near the projection: the property was not exercised";
 }
 
+// With k1 = 0 the true rates (0, 0) and (0, 1) would be certain to give k0 = 0 and k0 = n0, and both are acceptable; so the
+// e-variable, whose expectation is at most 1 there, is at most 1 at both ends, and in between its logarithm is linear.
+TEST(EVariable, ATickWithoutABadCanaryRequestIsNeverEvidenceOfHarm) {
+  std::mt19937_64 random(8);
+  const auto log_uniform = [&](double low, double high) {
+    return low * std::pow(high / low, std::uniform_real_distribution<double>(0, 1)(random));
+  };
+  for (int i = 0; i < 20000; ++i) {
+    const Limit limit{log_uniform(1, 3), i % 2 == 0 ? 0.0 : log_uniform(1e-6, 0.1)};
+    const double n1 = log_uniform(1, 1e6), n0 = log_uniform(1, 1e6);
+    const double k0 = i % 3 == 0 ? 0 : i % 3 == 1 ? n0 : log_uniform(1e-6, 1) * n0;
+    EXPECT_LE(log_e(limit, {n1, 0}, {n0, k0}, log_uniform(1e-7, 0.99), log_uniform(1.05, 100)), 1e-9);
+  }
+}
+
 }  // namespace
 }  // namespace sluice::judge

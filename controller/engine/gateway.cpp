@@ -158,6 +158,11 @@ bool route_at(Pass& pass, int percent) {
     return false;
   }
   if (!route_observed(pass)) return false;
+  if (run.repaired && pass.now < *run.repaired + pass.rollout().settle) {
+    pass.look_again(*run.repaired + pass.rollout().settle);  // the gateway must know the backend again before it gets traffic
+    pass.say("the canary has joined HTTPRoute " + run.route + " again and is raised in a moment");
+    return false;
+  }
   patch_route(pass, *wanted, percent);
   pass.phase(Phase::Progressing, "ShiftingTraffic");
   pass.say("shifting " + std::to_string(percent) + "% of the traffic to the canary");

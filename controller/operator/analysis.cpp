@@ -19,6 +19,7 @@ prometheus::SampleRequest request_for(const model::Rollout& spec, const engine::
   }
   request.from = wish.from;
   request.to = wish.to;
+  if (spec.status.run) request.spacing = spec.status.run->spacing;
   return request;
 }
 

@@ -193,6 +193,7 @@ TEST_F(MainJob, PrometheusStoppedHoldsTheWeightAndComesBack) {
   stage.cluster().prometheus_down(from, from + Duration(120'000));
   ASSERT_TRUE(stage.run_until([&] { return stage.phase_is(Phase::Holding); }, Duration(60'000))) << stage.story();
   EXPECT_EQ(stage.rollout()->status.run->weight_observed, 10);
+  stage.run(Duration(30'000));
   EXPECT_THAT(stage.events(), Contains("NoData"));
   rest();
   EXPECT_EQ(stage.outcome_of(1), "Promoted") << stage.story();

@@ -122,9 +122,11 @@ Expected<void> Cluster::View::watch(const Resource& resource, const kube::WatchO
   if (!labels) return Unexpected(labels.error());
   const std::uint64_t from = std::strtoull(options.resource_version.c_str(), nullptr, 10);
   const auto& journal = m_.server.journal(resource);
-  for (std::size_t i = 0; i < journal.size() && !stop.stop_requested(); ++i) {
+  const auto first = std::upper_bound(journal.begin(), journal.end(), from, [](std::uint64_t v, const Change& c) { return v < c.version; });
+  // By index and by value: the callback may write, and the journal grows under it.
+  for (auto i = static_cast<std::size_t>(first - journal.begin()); i < journal.size() && !stop.stop_requested(); ++i) {
+    if (!options.ns.empty() && journal[i].name.ns != options.ns) continue;
     const Change change = journal[i];
-    if (change.version <= from || (!options.ns.empty() && change.name.ns != options.ns)) continue;
     const auto fields = field_matches(options.field_selector, *change.object);
     if (!fields) return Unexpected(fields.error());
     if (!*fields) continue;

@@ -398,6 +398,8 @@ class BeastServer final : public Server {
   }
 
   void stop() {
+    // A server that could not listen never ran its loops: what is posted to one would keep it alive for ever.
+    if (threads_.empty()) return;
     for (const auto& loop : loops_) {
       loop->post_last([this, loop] {
         if (loop == loops_.front()) close_acceptor();

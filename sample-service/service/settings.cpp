@@ -80,7 +80,7 @@ Expected<Settings> read_settings(const Environment& environment) {
   read.text("COURIER_REVISION", settings.revision);
   read.text("POD_NAME", settings.identity.pod);
   read.text("COURIER_ADDRESS", settings.address);
-  read.number<std::uint16_t>("COURIER_PORT", settings.port, 0, 65535);
+  read.number<std::uint16_t>("COURIER_HTTP_PORT", settings.port, 0, 65535);
   read.number<std::uint16_t>("COURIER_ADMIN_PORT", settings.admin_port, 0, 65535);
   read.number<std::size_t>("COURIER_THREADS", settings.threads, 1, 64);
   read.text("COURIER_DATABASE", settings.database);

@@ -24,7 +24,7 @@ TEST(Settings, AnEmptyEnvironmentIsEnough) {
 }
 
 TEST(Settings, VariablesReplaceTheDefaults) {
-  const auto settings = read({{"COURIER_VERSION", "v2"}, {"POD_NAME", "courier-1"}, {"COURIER_PORT", "18080"}, {"COURIER_DRAIN", "250ms"},
+  const auto settings = read({{"COURIER_VERSION", "v2"}, {"POD_NAME", "courier-1"}, {"COURIER_HTTP_PORT", "18080"}, {"COURIER_DRAIN", "250ms"},
                               {"COURIER_ENDPOINTS_ALLOWED", "http://a:8080/,https://b"}, {"COURIER_ENDPOINT", "http://sink/x"}});
   ASSERT_TRUE(settings) << settings.error().message;
   EXPECT_EQ(settings->identity.version, "v2");
@@ -35,7 +35,7 @@ TEST(Settings, VariablesReplaceTheDefaults) {
 }
 
 TEST(Settings, AWrongValueIsNamedWithItsVariable) {
-  for (const auto& [name, value] : std::map<std::string, std::string>{{"COURIER_PORT", "70000"}, {"COURIER_DRAIN", "5"},
+  for (const auto& [name, value] : std::map<std::string, std::string>{{"COURIER_HTTP_PORT", "70000"}, {"COURIER_DRAIN", "5"},
                                                                       {"COURIER_QUEUE", "0"}, {"COURIER_THREADS", "two"},
                                                                       {"COURIER_ENDPOINT", "sink"}, {"COURIER_ENDPOINTS_ALLOWED", "a"}}) {
     const auto settings = read({{name, value}});

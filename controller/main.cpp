@@ -148,7 +148,6 @@ int main(int argc, char** argv) {
   else return std::cerr << "sluice-operator: --log-level: " << level.error().message << "\n", 2;
   if (const auto format = log::parse_format(flags.log_format)) logs.format = *format;
   log::set_up(logs);
-  http::set_transport_threads(2);
 
   // Signals are taken by one thread, so that no handler runs in the middle of anything.
   sigset_t signals;

@@ -19,14 +19,15 @@ add_library(sluice_build_flags INTERFACE)
 target_compile_options(sluice_build_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wcast-qual -Wimplicit-fallthrough
   -Werror -fno-omit-frame-pointer
-  -Wno-restrict  # g++ 12 sees overlap in "text" + std::string at -O2 (GCC bug 105329)
+  # g++ 12 at -O2: overlap in "text" + std::string (GCC bug 105329), and std::stop_token and std::optional "uninitialized".
+  -Wno-restrict -Wno-maybe-uninitialized
   # One path for every checkout, so that ccache serves a fresh clone too.
   -ffile-prefix-map=${CMAKE_SOURCE_DIR}=.)
 if(SLUICE_SANITIZE)
   target_compile_options(sluice_build_flags INTERFACE -fsanitize=${SLUICE_SANITIZE} -fno-sanitize-recover=all)
   target_link_options(sluice_build_flags INTERFACE -fsanitize=${SLUICE_SANITIZE})
   # g++ 12 reports false positives of these two under sanitizer instrumentation.
-  target_compile_options(sluice_build_flags INTERFACE -Wno-maybe-uninitialized -Wno-stringop-overflow
+  target_compile_options(sluice_build_flags INTERFACE -Wno-stringop-overflow
     -Wno-mismatched-new-delete)
 endif()
 

@@ -140,6 +140,34 @@ TEST(Selectors, ListsByLabelsAndName) {
   EXPECT_EQ(count("", "metadata.name=b"), 1U);
 }
 
+TEST(Watch, DeliversWhatHappenedSinceAndAnObjectThatNoLongerMatchesAsDeleted) {
+  Cluster cluster;
+  Json a = service("a"), b = service("b");
+  a["metadata"]["labels"] = {{"tier", "front"}};
+  ASSERT_TRUE(cluster.create(kServices, a));
+  const std::string from = std::to_string(cluster.version());
+  ASSERT_TRUE(cluster.create(kServices, b));
+  const auto merge = [&](const char* name, Json labels) {
+    return cluster.patch(kServices, {"shop", name}, PatchType::Merge, {{"metadata", {{"labels", std::move(labels)}}}});
+  };
+  ASSERT_TRUE(merge("b", {{"tier", "front"}}));
+  ASSERT_TRUE(merge("b", {{"x", "y"}}));
+  ASSERT_TRUE(merge("b", {{"tier", "back"}}));
+  const auto seen = [&](const std::string& labels) {
+    std::string story;
+    kube::WatchOptions options;
+    options.label_selector = labels;
+    options.resource_version = from;
+    EXPECT_TRUE(cluster.watch(kServices, options, [&](const kube::WatchEvent& e) {
+      story += text(e.object, {"metadata", "name"}) + "AMDB"[static_cast<int>(e.type)] + " ";
+      return true;
+    }, {}));
+    return story;
+  };
+  EXPECT_EQ(seen(""), "bA bM bM bM ");
+  EXPECT_EQ(seen("tier=front"), "bA bM bD ");
+}
+
 TEST(Apply, AFieldThatTheManagerNoLongerNamesGoes) {
   Cluster cluster;
   kube::WriteOptions mine;

@@ -237,6 +237,7 @@ TEST(Quota, AReplicaSetThatMayNotCreatePodsSaysSoInTheServersWords) {
   cluster.advance(Duration(10'000));
   const auto set = cluster.peek(kReplicaSets, {"shop", cluster.active_sets("shop", "web").front()});
   EXPECT_THAT(at(*set, {"status", "conditions"}).dump(), HasSubstr("exceeded quota: pods"));
+  EXPECT_EQ(number(*set, {"status", "replicas"}), 3);
   ASSERT_TRUE(cluster.remove(kResourceQuotas, {"shop", "pods"}));
   EXPECT_TRUE(cluster.advance_until([&] { return cluster.complete("shop", "web"); }, Duration(10'000)));
 }

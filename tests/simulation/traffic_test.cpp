@@ -157,6 +157,17 @@ TEST(Invariants, TheOperatorsHandOnTheStableSetIsSeen) {
   EXPECT_THAT(world.cluster.violated(), Contains(HasSubstr("I3")));
 }
 
+TEST(Invariants, WhatIsLeftOfADeletedRolloutIsSeen) {
+  Beside world;
+  ASSERT_TRUE(world.cluster.create(kRollouts, {{"metadata", {{"name", "web"}, {"namespace", "shop"}, {"finalizers", {"sluice.dev/rollout"}}}},
+                                               {"spec", {{"targetRef", {{"name", "web"}}}}}}));
+  ASSERT_TRUE(world.cluster.remove(kRollouts, {"shop", "web"}));
+  EXPECT_THAT(world.cluster.violated(), IsEmpty()) << "it waits in its finalizer";
+  ASSERT_TRUE(world.op().patch(kRollouts, {"shop", "web"}, PatchType::Merge, {{"metadata", {{"finalizers", nullptr}}}}));
+  EXPECT_THAT(world.cluster.violated(), Contains(HasSubstr("I9: rollout shop/web is gone, replicaset shop/web-canary00 of it is left")));
+  EXPECT_THAT(world.cluster.violated(), Contains(HasSubstr("service shop/web is still pinned")));
+}
+
 TEST(RatioMode, RequestsAreSpreadEvenlyOverTheEndpointsOfTheService) {
   Cluster cluster;
   cluster.deploy_app({.replicas = 4, .route = false});

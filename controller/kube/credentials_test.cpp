@@ -47,6 +47,9 @@ TEST(InCluster, A401ReadsTheTokenAtOnceAndAMissingFileKeepsTheLastOne) {
   folder.write("token", "t2");
   (*source)->refused();
   EXPECT_EQ((*source)->current()->headers["Authorization"], "Bearer t2");
+  folder.write("token", "");
+  (*source)->refused();
+  EXPECT_EQ((*source)->current()->headers["Authorization"], "Bearer t2") << "a rotation in progress";
   std::filesystem::remove(folder.path / "token");
   folder.write("ca.crt", "");
   (*source)->refused();

@@ -88,7 +88,7 @@ TEST(HttpApi, StatusObjectsBecomeErrorsWithTheServersWords) {
   struct Case { int code; const char* reason; Error::Kind kind; };
   for (const auto& [code, reason, kind] : {Case{404, "NotFound", Error::Kind::NotFound}, Case{409, "AlreadyExists", Error::Kind::Exists},
         Case{409, "Conflict", Error::Kind::Conflict}, Case{403, "Forbidden", Error::Kind::Forbidden}, Case{422, "Invalid", Error::Kind::Invalid},
-        Case{400, "BadRequest", Error::Kind::Invalid}, Case{410, "Gone", Error::Kind::Expired}, Case{429, "TooManyRequests", Error::Kind::Unavailable},
+        Case{400, "BadRequest", Error::Kind::Invalid}, Case{410, "Gone", Error::Kind::Expired}, Case{410, "", Error::Kind::Expired}, Case{429, "TooManyRequests", Error::Kind::Unavailable},
         Case{500, "InternalError", Error::Kind::Unavailable}, Case{504, "Timeout", Error::Kind::Unavailable}}) {
     ScriptedHttp http;
     http.transport->answer(code, status(code, reason, "the server's words"));

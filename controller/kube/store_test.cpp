@@ -131,6 +131,25 @@ TEST(Store, VersionsWithoutOrderFallBackToWaitingForTheirOwnEvent) {
   EXPECT_EQ(value(store, "a"), "later");
 }
 
+TEST(Store, WithoutAnOrderADeletedObjectDoesNotComeBackByTheLateResultOfAWriteEither) {
+  Store<Thing> store(parse_thing);
+  list(store, {with_value("a", "v-x", "old")}, "v-list");
+  store.apply(deleted(with_value("a", "v-gone", "")));
+  EXPECT_FALSE(store.merge(with_value("a", "v-ours", "ours")));
+  EXPECT_EQ(store.size(), 0u);
+}
+
+TEST(Store, WhatAListNoLongerHoldsIsReportedAsDeleted) {
+  Store<Thing> store(parse_thing);
+  list(store, {with_value("a", "1", ""), with_value("b", "2", "")}, "10");
+  store.begin();
+  store.add(with_value("b", "2", ""));
+  const auto changes = store.commit("20");
+  ASSERT_EQ(changes.size(), 1u);
+  EXPECT_EQ(changes[0].key().name, "a");
+  EXPECT_FALSE(changes[0].after);
+}
+
 TEST(Store, AListWithoutOrderKnowsBetterThanWhatWasMerged) {
   Store<Thing> store(parse_thing);
   list(store, {}, "v-list");

@@ -61,7 +61,8 @@ void apply_actions(Pass& pass) {
     if (!action.reason.empty()) by += ": " + action.reason;
     const std::int64_t current = pass.next.run ? pass.run().revision : pass.next.revision;
     Answer answer;
-    if (pass.rollout().deleting()) answer = {false, "refused: the Rollout is being deleted"};
+    if (pass.w.departed) answer = {false, "refused: there is no Rollout " + pass.rollout().meta.name + " in namespace " + pass.rollout().meta.ns};
+    else if (pass.rollout().deleting()) answer = {false, "refused: the Rollout is being deleted"};
     else if (action.revision != 0 && action.revision != current)
       answer = {false, "refused: revision is now " + std::to_string(current) + ", the action says " + std::to_string(action.revision)};
     else if (pass.retreated()) answer = {false, "refused: the run was just called off"};
@@ -70,8 +71,19 @@ void apply_actions(Pass& pass) {
     else if (action.kind == Kind::Retry) answer = retry(pass, by);
     else answer = {false, "refused: action \"" + action.action + "\" is not known; write Abort, Retry or Promote"};
     if (answer.applied) pass.next.last_action = uid;
-    else pass.event("ActionRefused", action.action + " (" + action.meta.name + "): " + answer.message, true);
+    else if (!pass.w.departed) pass.event("ActionRefused", action.action + " (" + action.meta.name + "): " + answer.message, true);
     pass.answer({action.meta.name, answer.applied, answer.message});
+  }
+}
+
+void delete_old_actions(Pass& pass) {
+  constexpr Duration kReadable{24LL * 60 * 60 * 1000};
+  for (const model::RolloutAction& action : pass.w.answered) {
+    if (action.meta.deletion_time) continue;
+    const bool credible = action.answered_at && *action.answered_at <= pass.now;
+    const Time until = (credible ? *action.answered_at : action.meta.creation_time.value_or(pass.now)) + kReadable;
+    if (pass.now >= until) pass.effect(DeleteAction{action.meta.name, action.meta.uid});
+    else pass.look_again(until);
   }
 }
 

@@ -99,12 +99,13 @@ Plan decide(const World& world, Time now) {
     return std::move(pass).finish();
   }
   apply_actions(pass);
+  delete_old_actions(pass);
   if (pass.retreated()) return std::move(pass).finish();
   if (pass.next.run) {
     on_run(pass);
   } else if (world.rollout.deleting()) {
     leave(pass);
-  } else {
+  } else if (!world.departed) {
     adopt(pass);
     if (pass.next.run && pass.take_moved()) {
       pass.note();

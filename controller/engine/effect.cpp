@@ -1,6 +1,5 @@
 #include "controller/engine/effect.h"
 
-
 namespace sluice::engine {
 
 namespace {
@@ -34,6 +33,7 @@ struct Describe {
     return "PatchRoute " + e.route + ": " + std::to_string(e.canary_percent) + "% to the canary";
   }
   std::string operator()(const AnswerAction& e) const { return "AnswerAction " + e.name + (e.applied ? ": applied" : ": refused"); }
+  std::string operator()(const DeleteAction& e) const { return "DeleteAction " + e.name; }
   std::string operator()(const Emit& e) const { return "Emit " + e.reason; }
 };
 

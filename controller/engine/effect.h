@@ -108,6 +108,12 @@ struct AnswerAction {
   std::string message;
 };
 
+// An answered action whose time to be read is over.
+struct DeleteAction {
+  std::string name;
+  std::string uid;
+};
+
 // A Kubernetes event on the Rollout, once per transition, with its numbers.
 struct Emit {
   std::string reason;
@@ -117,7 +123,7 @@ struct Emit {
 
 using Effect = std::variant<WriteStatus, AddFinalizer, RemoveFinalizer, PatchDeployment, PinService, CreateCanary, BorrowReplicaSet,
                             ReturnReplicaSet, ScaleReplicaSet, DeleteReplicaSet, AnnotateReplicaSet, MoveToDeployment,
-                            PutCanaryService, DeleteCanaryService, PatchRoute, AnswerAction, Emit>;
+                            PutCanaryService, DeleteCanaryService, PatchRoute, AnswerAction, DeleteAction, Emit>;
 
 // "SetWeight 25% on httproute web", for logs.
 std::string describe(const Effect& effect);

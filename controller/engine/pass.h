@@ -48,6 +48,8 @@ class Pass {
     next.phase = phase;
     reason_ = std::move(reason);
   }
+  // Why the phase lasts, where a wait within it has a reason of its own: a rollback that waits for the gateway is a rollback.
+  void because(std::string reason) { reason_ = std::move(reason); }
   // CamelCase reason of the conditions.
   const std::string& reason() const { return reason_; }
 
@@ -94,6 +96,7 @@ class Pass {
 void adopt(Pass& pass);
 void leave(Pass& pass);
 void apply_actions(Pass& pass);
+void delete_old_actions(Pass& pass);
 void advance(Pass& pass);       // Pinning .. Stepping
 void hand_over(Pass& pass);     // Filling .. Releasing
 void retreating(Pass& pass);

@@ -38,7 +38,9 @@ struct Settings {
 
 struct World {
   model::Rollout rollout;
+  bool departed = false;                           // there is no such Rollout (any more): nothing can be written to it
   std::vector<model::RolloutAction> actions;       // for this Rollout, not yet answered, oldest first
+  std::vector<model::RolloutAction> answered;      // the others
   std::optional<model::Deployment> deployment;
   std::vector<model::ReplicaSet> replica_sets;     // the Deployment's, and those with our label
   std::vector<model::Pod> pods;                    // of those sets

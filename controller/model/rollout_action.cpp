@@ -17,6 +17,7 @@ RolloutAction parse_rollout_action(const kube::Json& object) {
   a.reason = read::text(object, {"spec", "reason"});
   a.requested_by = read::text(object, {"spec", "requestedBy"});
   a.phase = read::text(object, {"status", "phase"});
+  if (const auto at = parse_time(read::text(object, {"status", "at"}))) a.answered_at = *at;
   return a;
 }
 

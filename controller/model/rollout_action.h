@@ -2,8 +2,10 @@
 // entry and no conflict with GitOps.
 #pragma once
 
+#include <optional>
 #include <string>
 
+#include "common/core/time.h"
 #include "controller/kube/json.h"
 #include "controller/kube/object.h"
 
@@ -19,6 +21,7 @@ struct RolloutAction {
   std::string reason;
   std::string requested_by;
   std::string phase;                   // "", Applied, Refused
+  std::optional<Time> answered_at;     // as the operator wrote it
   bool answered() const { return !phase.empty(); }
 };
 

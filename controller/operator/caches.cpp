@@ -25,6 +25,14 @@ std::vector<kube::Name> rollouts_of(const Caches& caches, const std::string& ns,
   return names;
 }
 
+// The Rollout that an object carries as a label (ours) or as an annotation (users' Deployments).
+std::optional<kube::Name> marked_for(const kube::ObjectMeta& meta) {
+  std::string_view rollout = meta.label(marks::kRollout);
+  if (rollout.empty()) rollout = meta.annotation(marks::kRollout);
+  if (rollout.empty()) return std::nullopt;
+  return kube::Name{meta.ns, std::string(rollout)};
+}
+
 }  // namespace
 
 Caches::Caches(kube::Api& api, const std::string& ns, const Clock& clock, std::function<double()> unit,
@@ -47,6 +55,7 @@ Caches::Caches(kube::Api& api, const std::string& ns, const Clock& clock, std::f
   });
   actions.store().index("rollout", [](const model::RolloutAction& a) { return std::vector<std::string>{a.meta.ns + "/" + a.rollout}; });
   replica_sets.store().index_label(marks::kRollout);
+  services.store().index_label(marks::kRollout);
   slices.store().index("service", [](const model::EndpointSlice& s) { return std::vector<std::string>{s.meta.ns + "/" + s.service}; });
 }
 
@@ -56,12 +65,26 @@ bool Caches::synced() {
   return all;
 }
 
+std::set<kube::Name> Caches::concerned() const {
+  std::set<kube::Name> names;
+  for (const auto& rollout : rollouts.store().all()) names.insert(rollout->meta.key());
+  for (const auto& action : actions.store().all()) names.insert({action->meta.ns, action->rollout});
+  const auto of_marks = [&names](const auto& store) {
+    for (const auto& object : store.all())
+      if (const auto owner = marked_for(object->meta)) names.insert(*owner);
+  };
+  of_marks(replica_sets.store());
+  of_marks(services.store());
+  of_marks(deployments.store());
+  return names;
+}
+
 void Caches::on_concern(std::function<void(const kube::Name&)> add) {
   const auto of_deployment = [this, add](const std::string& ns, const std::string& name) {
     for (const kube::Name& rollout : rollouts_of(*this, ns, name)) add(rollout);
   };
-  const auto of_set = [this, add, of_deployment](const model::ReplicaSet& set) {
-    if (const auto label = set.meta.labels.find(marks::kRollout); label != set.meta.labels.end()) add({set.meta.ns, label->second});
+  const auto of_set = [add, of_deployment](const model::ReplicaSet& set) {
+    if (const auto owner = marked_for(set.meta)) add(*owner);
     if (set.meta.owner && set.meta.owner->kind == "Deployment") of_deployment(set.meta.ns, set.meta.owner->name);
   };
   // Services and their endpoints: every Rollout of the namespace, as any Service may cover any Deployment's pods.
@@ -76,9 +99,13 @@ void Caches::on_concern(std::function<void(const kube::Name&)> add) {
     for (const kube::Name& other : rollouts_of(*this, rollout->meta.ns, rollout->target)) add(other);
   });
   actions.on_change([add](const auto& change) {
-    if (change.after && !change.after->answered()) add({change.after->meta.ns, change.after->rollout});
+    if (change.after) add({change.after->meta.ns, change.after->rollout});
   });
-  deployments.on_change([of_deployment](const auto& change) { of_deployment(change.key().ns, change.key().name); });
+  deployments.on_change([of_deployment, add](const auto& change) {
+    of_deployment(change.key().ns, change.key().name);
+    if (change.after)
+      if (const auto owner = marked_for(change.after->meta)) add(*owner);
+  });
   replica_sets.on_change([of_set](const auto& change) {
     if (change.before) of_set(*change.before);
     if (change.after) of_set(*change.after);
@@ -88,7 +115,10 @@ void Caches::on_concern(std::function<void(const kube::Name&)> add) {
     if (!pod->meta.owner || pod->meta.owner->kind != "ReplicaSet") return;
     if (const auto set = replica_sets.store().get({pod->meta.ns, pod->meta.owner->name})) of_set(*set);
   });
-  services.on_change([of_namespace](const auto& change) { of_namespace(change.key().ns); });
+  services.on_change([of_namespace, add](const auto& change) {
+    of_namespace(change.key().ns);
+    if (const auto owner = marked_for((change.after ? change.after : change.before)->meta)) add(*owner);
+  });
   slices.on_change([of_namespace](const auto& change) { of_namespace(change.key().ns); });
   routes.on_change([this, add](const auto& change) {
     for (const auto& rollout : rollouts.store().by_index("route", change.key().ns + "/" + change.key().name)) add(rollout->meta.key());

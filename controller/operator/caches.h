@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <set>
 
 #include "common/core/clock.h"
 #include "controller/kube/informer.h"
@@ -43,8 +44,11 @@ struct Caches {
   }
   bool synced();
 
-  // Tells `add` which Rollouts a change of any object may concern. Call once, before the informers run.
+  // Tells `add` which Rollouts a change of any object may concern; also names of Rollouts that are no more, of which something
+  // is left. Call once, before the informers run.
   void on_concern(std::function<void(const kube::Name& rollout)> add);
+  // All of these names, as the caches stand now.
+  std::set<kube::Name> concerned() const;
 };
 
 }  // namespace sluice::op

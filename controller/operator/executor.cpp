@@ -66,11 +66,13 @@ struct Executor::Carry {
   Json version_test() const { return {{"op", "test"}, {"path", "/metadata/resourceVersion"}, {"value", rollout_version}}; }
 
   Expected<void> operator()(const e::WriteStatus& effect) {
+    if (w.departed) return {};         // the reconciler remembers it
     return patch_rollout(Json::array({version_test(), {{"op", "add"}, {"path", "/status"}, {"value", model::to_json(effect.status)}}}),
                          "status");
   }
   Expected<void> operator()(const e::AddFinalizer&) { return write_finalizers(true); }
   Expected<void> operator()(const e::RemoveFinalizer&) {
+    if (w.departed) return {};
     auto done = write_finalizers(false);
     if (!done && done.error().is(Error::Kind::NotFound)) return {};
     return done;
@@ -179,6 +181,10 @@ struct Executor::Carry {
                       {"at", format_time(std::chrono::floor<std::chrono::seconds>(x.clock_.now()))}};
     return gone_is_done(patch(x.caches_.actions, resources::kRolloutActions, effect.name, PatchType::Merge,
                               {{"status", status}}, "status"));
+  }
+
+  Expected<void> operator()(const e::DeleteAction& effect) {
+    return gone_is_done(x.api_.remove(resources::kRolloutActions, named(effect.name), {effect.uid, "", "Background"}));
   }
 
   Expected<void> operator()(const e::Emit& effect) {

@@ -22,6 +22,16 @@ std::string rival_of(const Caches& caches, const model::Rollout& rollout) {
   return "";
 }
 
+void observe_actions(const Caches& caches, const kube::Name& key, engine::World& world) {
+  for (const auto& action : caches.actions.store().by_index("rollout", key.ns + "/" + key.name)) {
+    if (action->answered()) world.answered.push_back(*action);
+    else if (!action->meta.deletion_time) world.actions.push_back(*action);
+  }
+  std::sort(world.actions.begin(), world.actions.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.meta.creation_time, a.meta.name) < std::tie(b.meta.creation_time, b.meta.name);
+  });
+}
+
 void observe_sets(const Caches& caches, const model::Rollout& rollout, engine::World& world) {
   std::set<std::string> seen;
   const auto take = [&](const model::ReplicaSet& set) {
@@ -57,24 +67,19 @@ void observe_services(const Caches& caches, const model::Rollout& rollout, const
 
 }  // namespace
 
-std::optional<engine::World> observe(const Caches& caches, const kube::Name& key, const engine::Settings& settings) {
-  const auto rollout = caches.rollouts.store().get(key);
-  if (!rollout) return std::nullopt;
+engine::World observe(const Caches& caches, const model::Rollout& rollout, const engine::Settings& settings) {
+  const kube::Name key = rollout.meta.key();
   engine::World world;
-  world.rollout = *rollout;
+  world.rollout = rollout;
   world.settings = settings;
-  world.rival = rival_of(caches, *rollout);
-  for (const auto& action : caches.actions.store().by_index("rollout", key.ns + "/" + key.name))
-    if (!action->answered() && !action->meta.deletion_time) world.actions.push_back(*action);
-  std::sort(world.actions.begin(), world.actions.end(), [](const auto& a, const auto& b) {
-    return std::tie(a.meta.creation_time, a.meta.name) < std::tie(b.meta.creation_time, b.meta.name);
-  });
-  if (const auto deployment = caches.deployments.store().get({key.ns, rollout->target})) world.deployment = *deployment;
-  observe_sets(caches, *rollout, world);
+  world.rival = rival_of(caches, rollout);
+  observe_actions(caches, key, world);
+  if (const auto deployment = caches.deployments.store().get({key.ns, rollout.target})) world.deployment = *deployment;
+  observe_sets(caches, rollout, world);
   // A run ends on the references that it began on, whatever the spec says now.
-  const auto& run = rollout->status.run;
-  observe_services(caches, *rollout, run && !run->service.empty() ? run->service : rollout->service, world);
-  const std::string route = run ? run->route : rollout->route;
+  const auto& run = rollout.status.run;
+  observe_services(caches, rollout, run && !run->service.empty() ? run->service : rollout.service, world);
+  const std::string route = run ? run->route : rollout.route;
   if (!route.empty())
     if (const auto found = caches.routes.store().get({key.ns, route})) world.route = *found;
   return world;

@@ -126,7 +126,7 @@ class Shell {
     log::info("leading", {{"identity", options_.identity}, {"gate", options_.gate_by_policy ? "Policy" : "Pause"}});
     wait_for_caches(stop);
     working_ = true;
-    for (const auto& rollout : caches_.rollouts.store().all()) queue_.add(rollout->meta.key());
+    for (const auto& rollout : caches_.concerned()) queue_.add(rollout);
     std::vector<std::jthread> workers;
     for (std::size_t i = 0; i < options_.workers; ++i) workers.emplace_back([this, stop] { work_off(stop); });
     workers.clear();

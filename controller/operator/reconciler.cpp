@@ -3,6 +3,7 @@
 #include "controller/engine/decide.h"
 #include "controller/model/marks.h"
 #include "controller/operator/hazards.h"
+#include "controller/operator/remains.h"
 
 namespace sluice::op {
 
@@ -20,16 +21,63 @@ void Reconciler::look_for_hazards(engine::World& world) {
   world.hazards = hazards(world, neighbours_of(api_, world.rollout.meta.ns));
 }
 
+std::optional<model::Rollout> Reconciler::departed(const kube::Name& rollout) {
+  const std::lock_guard lock(mutex_);
+  if (const auto known = departed_.find(rollout); known != departed_.end()) return known->second;
+  return rollout_of_remains(caches_, rollout);
+}
+
+void Reconciler::remember(const engine::World& world, const engine::Plan& plan) {
+  const kube::Name name = world.rollout.meta.key();
+  const std::lock_guard lock(mutex_);
+  for (const engine::Effect& effect : plan.effects) {
+    if (const auto* written = std::get_if<engine::WriteStatus>(&effect)) {
+      auto& rollout = departed_.try_emplace(name, world.rollout).first->second;
+      rollout.status = written->status;
+    } else if (std::holds_alternative<engine::RemoveFinalizer>(effect)) {
+      departed_.erase(name);
+      return;
+    }
+  }
+}
+
+std::optional<engine::World> Reconciler::world_of(const kube::Name& rollout) {
+  engine::World world;
+  if (const auto gone = departed(rollout)) {
+    world = observe(caches_, *gone, settings_);
+    world.departed = true;
+    world.actions.clear();             // for a living Rollout of that name, or answered when this one's remains are away
+    world.answered.clear();
+  } else if (const auto living = caches_.rollouts.store().get(rollout)) {
+    world = observe(caches_, *living, settings_);
+    look_for_hazards(world);
+    world.sample = analysis_.look(rollout);
+  } else if (!caches_.actions.store().by_index("rollout", rollout.ns + "/" + rollout.name).empty()) {
+    model::Rollout nobody;
+    nobody.meta.ns = rollout.ns;
+    nobody.meta.name = rollout.name;
+    world = observe(caches_, nobody, settings_);
+    world.departed = true;
+  } else {
+    return std::nullopt;
+  }
+  return world;
+}
+
 Expected<std::optional<Time>> Reconciler::reconcile(const kube::Name& rollout) {
-  auto world = observe(caches_, rollout, settings_);
+  const auto world = world_of(rollout);
   if (!world) {
     analysis_.drop(rollout);
     return std::nullopt;
   }
-  look_for_hazards(*world);
-  world->sample = analysis_.look(rollout);
   const engine::Plan plan = engine::decide(*world, clock_.now());
   if (auto done = executor_.apply(*world, plan); !done) return Unexpected(done.error());
+  if (world->departed && world->rollout.deleting()) {
+    remember(*world, plan);
+    // What happens around it wakes only living Rollouts, so this one looks at the caches by itself until nothing is left.
+    constexpr Duration kLook{1'000};
+    return plan.effects.empty() ? clock_.now() + kLook : clock_.now();
+  }
   if (world->sample) analysis_.drop(rollout);
   if (plan.sample && plan.sample->not_before <= clock_.now()) analysis_.want(rollout, world->rollout, *plan.sample);
   return plan.again_at;

@@ -1,7 +1,8 @@
 // One reconcile reads as a story: observe, decide, apply.
 #pragma once
 
-#include <functional>
+#include <map>
+#include <mutex>
 #include <optional>
 
 #include "common/core/clock.h"
@@ -21,7 +22,11 @@ class Reconciler {
   Expected<std::optional<Time>> reconcile(const kube::Name& rollout);
 
  private:
+  std::optional<engine::World> world_of(const kube::Name& rollout);
   void look_for_hazards(engine::World& world);
+  // What is known of a departed Rollout's way back, as no status can hold it (remains.h).
+  std::optional<model::Rollout> departed(const kube::Name& rollout);
+  void remember(const engine::World& world, const engine::Plan& plan);
 
   kube::Api& api_;
   Caches& caches_;
@@ -29,6 +34,8 @@ class Reconciler {
   Analysis& analysis_;
   const Clock& clock_;
   const engine::Settings settings_;
+  std::mutex mutex_;
+  std::map<kube::Name, model::Rollout> departed_;
 };
 
 }  // namespace sluice::op

@@ -60,25 +60,12 @@ bool ensure_canary(Pass& pass) {
   return false;
 }
 
-bool ensure_canary_service(Pass& pass, const model::ReplicaSet& canary) {
-  const std::string name = canary_service_name(pass.run().service);
-  const auto& service = pass.w.canary_service;
-  if (service && mark(service->meta.annotations, marks::kUid) != pass.rollout().meta.uid) {
-    pass.phase(Phase::Holding, "NameTaken");
-    pass.say("Service " + name + " exists and is not of this Rollout", "delete or rename it");
-    return false;
-  }
-  if (service && mark(service->selector, marks::kTemplateHash) == canary.hash) return true;
-  pass.effect(PutCanaryService{name, canary.hash});
-  return false;
-}
-
 void creating(Pass& pass) {
   pass.phase(Phase::Progressing, "CreatingCanary");
   pass.say("creating the canary");
   if (!ensure_canary(pass)) return;
   const model::ReplicaSet& canary = *find_set(pass.w, pass.run().canary);
-  if (!pass.run().route.empty() && !ensure_canary_service(pass, canary)) return;
+  if (!ensure_canary_service(pass, canary)) return;
   if (pods_failed(pass, canary)) return;
   const int replicas = step_replicas(pass, 1);
   if (!capacity(pass, canary, replicas, canary_front(pass.run()))) return;
@@ -201,11 +188,18 @@ void step_up(Pass& pass) {
   pass.look_again(pass.now);
 }
 
+// Route mode: without its pin a Service would send its share to the canary's pods, too.
+void keep_pins(Pass& pass) {
+  if (pass.run().route.empty() || pin_all(pass, pass.run().stable_hash)) return;
+  pass.event("ServiceDrifted", "a Service was written by somebody else and is pinned again to ReplicaSet " + pass.run().stable, true);
+}
+
 void stepping(Pass& pass) {
   Run& run = pass.run();
   const auto& steps = pass.rollout().steps;
   const int count = static_cast<int>(steps.size());
   run.step = std::clamp(run.step, 1, count);
+  pass.phase(Phase::Progressing, "Stepping");
   const model::ReplicaSet* canary = find_set(pass.w, run.canary);
   if (canary == nullptr) {
     if (run.weight == 0) return pass.enter(Stage::Creating);
@@ -214,11 +208,13 @@ void stepping(Pass& pass) {
   if (run.route.empty() && all_pinned_to(pass.w, run.stable_hash) && !pinnable(pass.w).empty())
     return retreat(pass, Outcome::RolledBack, "SLOBreached", "a retreat had begun");
   if (pods_failed(pass, *canary) || pods_lost(pass, *canary)) return;
-  if (!run.route.empty() && !ensure_canary_service(pass, *canary)) return;
+  keep_pins(pass);
+  if (!ensure_canary_service(pass, *canary)) return;
   if (run.promote) return pass.enter(Stage::Filling);
 
   const model::Step& step = steps[static_cast<std::size_t>(run.step) - 1];
   if (!run.step_started && pass.rollout().paused) {
+    run.progress_deadline.reset();     // it does not run in a pause
     pass.phase(Phase::Paused, "Paused");
     return pass.say("paused before step " + std::to_string(run.step) + " of " + std::to_string(count), "set spec.paused to false");
   }
@@ -238,7 +234,6 @@ void stepping(Pass& pass) {
     run.step_started = pass.now;
     run.hold_until = pass.now + step.hold;
   }
-  pass.phase(Phase::Progressing, "Stepping");
   if (run.no_data_since) pass.phase(Phase::Holding, "NoData");
   const std::string place = "step " + std::to_string(run.step) + " of " + std::to_string(count) + ", " +
                             std::to_string(step.weight) + "% to the canary";

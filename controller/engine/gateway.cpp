@@ -13,7 +13,6 @@ namespace {
 
 constexpr Duration kRepairPause{30'000};     // a route that somebody keeps writing is repaired at most this often
 
-
 bool route_there(Pass& pass) {
   if (pass.w.route) return true;
   pass.phase(Phase::Holding, "RouteNotFound");
@@ -81,14 +80,45 @@ bool capacity(Pass& pass, const model::ReplicaSet& canary, int replicas, const s
     return false;
   }
   pass.look_again(*run.progress_deadline);
-  pass.phase(Phase::Progressing, "WaitingForPods");
+  pass.because("WaitingForPods");
   pass.say("waiting for pods of the canary: " + state);
   return false;
 }
 
-// The gateway's answer to our last change of the route.
+bool ensure_canary_service(Pass& pass, const model::ReplicaSet& canary) {
+  Run& run = pass.run();
+  if (run.route.empty()) return true;
+  const std::string name = canary_service_name(run.service);
+  const auto& service = pass.w.canary_service;
+  if (service && mark(service->meta.annotations, marks::kUid) != pass.rollout().meta.uid) {
+    pass.phase(Phase::Holding, "NameTaken");
+    pass.say("Service " + name + " exists and is not of this Rollout", "delete or rename it");
+    return false;
+  }
+  if (service && mark(service->selector, marks::kTemplateHash) == canary.hash) return true;
+  // Somebody deleted or re-pointed it under traffic: created anew with weight on it, it would lose requests until the gateway
+  // knows its endpoints. So the canary goes to 0 and joins again, as at the beginning.
+  if (pass.w.route && joined(pass.w) && traffic::canary_percent(pass.w.route->rules, split_of(pass)).value_or(0) > 0) {
+    const auto zero = rules_at(pass, 0);
+    run.weight_observed = 0;
+    run.tick_from.reset();
+    run.repaired = pass.now;
+    pass.checkpoint();
+    patch_route(pass, zero ? *zero : traffic::without_canary(pass.w.route->rules, split_of(pass)), 0);
+    pass.event("CanaryServiceLost", "Service " + name + " was changed by somebody else: the canary gets no traffic until it is back", true);
+    return false;
+  }
+  if (run.repaired) run.repaired = pass.now;   // the settle before the next raise counts from here
+  pass.checkpoint();
+  pass.effect(PutCanaryService{name, canary.hash});
+  return false;
+}
+
+// The gateway's answer to our last change of the route. A canary Service that somebody deleted is no trouble for a route that
+// sends it nothing: the way back must not wait for it.
 bool route_observed(Pass& pass) {
   const model::HttpRoute& route = *pass.w.route;
+  if (route.observed() && !pass.w.canary_service && traffic::canary_percent(route.rules, split_of(pass)).value_or(0) == 0) return true;
   if (route.observed()) {
     if (const std::string trouble = route.trouble(); !trouble.empty()) {
       pass.phase(Phase::Holding, "RouteTrouble");
@@ -97,7 +127,7 @@ bool route_observed(Pass& pass) {
     }
     return true;
   }
-  pass.phase(Phase::Progressing, "WaitingForGateway");
+  pass.because("WaitingForGateway");
   pass.say("waiting for the gateway to report HTTPRoute " + route.meta.name + " as observed");
   return false;
 }
@@ -164,7 +194,7 @@ bool route_at(Pass& pass, int percent) {
     return false;
   }
   patch_route(pass, *wanted, percent);
-  pass.phase(Phase::Progressing, "ShiftingTraffic");
+  pass.because("ShiftingTraffic");
   pass.say("shifting " + std::to_string(percent) + "% of the traffic to the canary");
   return false;
 }

@@ -16,6 +16,10 @@ bool capacity(Pass& pass, const model::ReplicaSet& canary, int replicas, const s
 bool pods_failed(Pass& pass, const model::ReplicaSet& canary);
 bool pods_lost(Pass& pass, const model::ReplicaSet& canary);
 
+// V' is there and selects the canary (route mode; true without a route). If it vanished under traffic the weight goes to 0
+// before it is created again.
+bool ensure_canary_service(Pass& pass, const model::ReplicaSet& canary);
+
 // The gateway reports our last change of the route. Says what it waits for, or what the gateway's trouble is.
 bool route_observed(Pass& pass);
 void patch_route(Pass& pass, const Json& rules, int percent, std::map<std::string, std::optional<std::string>> annotations = {});

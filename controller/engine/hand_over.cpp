@@ -105,7 +105,9 @@ bool old_set_yields(Pass& pass, const model::ReplicaSet& stable) {
 void move(Pass& pass, const model::ReplicaSet& canary) {
   const model::Deployment& d = *pass.w.deployment;
   pass.say("the canary's pods become those of Deployment " + d.meta.name);
+  if (!marked_for_hand_over(pass)) return;
   if (!rolling(pass)) {
+    if (!pin_all(pass, canary.hash)) return;
     const int full = std::max(1, d.replicas);
     if (!capacity(pass, canary, full, pass.run().service)) return;
     const model::ReplicaSet* stable = find_set(pass.w, pass.run().stable);
@@ -193,6 +195,8 @@ void hand_over(Pass& pass) {
   }
   const bool moved = owned_by_target(pass, *canary);
   if (!moved && (pods_failed(pass, *canary) || pods_lost(pass, *canary))) return;
+  const bool needs_service = run.stage == Stage::Filling || (run.stage == Stage::Switching && run.part == 0);
+  if (needs_service && !rolling(pass) && !ensure_canary_service(pass, *canary)) return;
   switch (run.stage) {
     case Stage::Filling: return filling(pass, *canary);
     case Stage::Switching: return switching(pass, *canary);

@@ -25,6 +25,23 @@ enum Part { kNoTraffic, kNoPods, kRouteBack, kNoPins, kNothingLeft, kEnd };
 // Route mode only: in ratio mode the pins are the retreat itself and must go before the next canary.
 bool keeps_route(const Pass& pass) { return pass.run().outcome == Outcome::Superseded && !pass.run().route.empty(); }
 
+// A superseded run keeps its route for the next one. If there will be none (the Rollout or the Deployment goes, or the
+// template came back to the one that serves) everything must go after all, and so what was kept is taken back now.
+void reconsider(Pass& pass) {
+  Run& run = pass.run();
+  if (run.outcome != Outcome::Superseded) return;
+  const auto& d = pass.w.deployment;
+  const model::ReplicaSet* stable = find_set(pass.w, run.stable);
+  if (pass.rollout().deleting() || !d || d->meta.deletion_time) {
+    run.outcome = Outcome::Left;
+  } else if (stable == nullptr || stable->template_digest != d->template_digest) {
+    return;
+  } else {
+    run.outcome = Outcome::Cancelled;
+  }
+  if (run.part > kRouteBack && !run.route.empty()) pass.enter(Stage::Retreating, kRouteBack);
+}
+
 bool refuses_template(const Run& run) { return run.outcome == Outcome::RolledBack || run.outcome == Outcome::Aborted; }
 
 // "<rollout>/<revision>/<outcome>/<why>": enough to go on with the retreat after a crash before the status was written.
@@ -60,7 +77,7 @@ void no_traffic(Pass& pass) {
   const bool anything_pinned = !all_pinned_to(pass.w, "");
   bool pinned = true;
   const model::ReplicaSet* canary = find_set(pass.w, run.canary);
-  if (pin_needed && (anything_pinned || (run.route.empty() && canary != nullptr)) && stable != nullptr && pass.w.deployment) {
+  if (pin_needed && (anything_pinned || (canary != nullptr && canary->replicas > 0)) && stable != nullptr && pass.w.deployment) {
     if (mark(pass.w.deployment->meta.annotations, marks::kPinned).empty()) {
       pass.effect(PatchDeployment{{{marks::kPinned, run_name(pass)}}, std::nullopt, std::nullopt,
                                   pass.w.deployment->meta.resource_version});
@@ -69,6 +86,7 @@ void no_traffic(Pass& pass) {
       pinned = pin_all(pass, run.stable_hash);
     }
   }
+  run.max_weight = std::max(run.max_weight, run.weight);  // it may have been written and never reported back to us
   run.weight = 0;
   if (!zero || !pinned) {
     run.settle_until.reset();
@@ -90,6 +108,9 @@ void no_pods(Pass& pass) {
                     !(pass.w.deployment && canary->owned_by(pass.w.deployment->meta.uid));
   if (ours) {
     if (canary->replicas > 0) {
+      // A pin that somebody took away meanwhile: the Service sends requests to these very pods.
+      const bool pins_hold = all_pinned_to(pass.w, pass.run().stable_hash) || find_set(pass.w, pass.run().stable) == nullptr;
+      if (!pins_hold && pass.w.deployment) return pass.enter(Stage::Retreating, kNoTraffic);
       pass.effect(ScaleReplicaSet{canary->meta.name, 0, canary->meta.resource_version});
       return;
     }
@@ -144,7 +165,10 @@ void end(Pass& pass) {
   if (w.deployment && !keeps_route(pass)) {
     const model::Deployment& d = *w.deployment;
     const auto& marks_now = d.meta.annotations;
-    const bool release = run.outcome == Outcome::Cancelled && d.paused && w.settings.gate_by_policy;
+    // The template may have been edited again since the run was cancelled: then it stays held, as the next run's.
+    const model::ReplicaSet* stable = find_set(w, run.stable);
+    const bool serves = stable != nullptr && stable->template_digest == d.template_digest;
+    const bool release = run.outcome == Outcome::Cancelled && serves && d.paused && w.settings.gate_by_policy;
     if (release || marks_now.count(marks::kPinned) || marks_now.count(marks::kHandover) || marks_now.count(marks::kRun)) {
       PatchDeployment patch{{{marks::kPinned, std::nullopt}, {marks::kHandover, std::nullopt}, {marks::kRun, std::nullopt}},
                             std::nullopt, std::nullopt, d.meta.resource_version};
@@ -185,6 +209,7 @@ void retreat(Pass& pass, Outcome outcome, std::string reason, std::string why) {
 void retreating(Pass& pass) {
   pass.phase(Phase::RollingBack, pass.run().outcome ? model::text(*pass.run().outcome) : "Retreating");
   pass.say(pass.run().why, "all traffic back to ReplicaSet " + pass.run().stable);
+  reconsider(pass);
   switch (pass.run().part) {
     case kNoTraffic: return no_traffic(pass);
     case kNoPods: return no_pods(pass);

@@ -62,7 +62,7 @@ class Listener final : public op::EventSink {
   Listener(std::vector<std::string>& events, std::vector<std::string>& log, Cluster& cluster) : events_(events), log_(log), cluster_(cluster) {}
   void emit(const model::Rollout&, const engine::Emit& event) override {
     events_.push_back(event.reason);
-    log_.push_back(format_time(cluster_.now()) + " event " + event.reason + ": " + event.message);
+    log_.push_back(format_time(cluster_.now()).substr(11) + " event " + event.reason + ": " + event.message);
   }
 
  private:
@@ -79,7 +79,7 @@ struct Stage::Parts {
         caches(api, "", cluster.clock(), [] { return 0.5; }),
         queue(cluster.clock(), [] { return 0.5; }),
         events(stage.events_, stage.log_, cluster),
-        executor(api, caches, events, cluster.clock(), [] { return true; }),
+        executor(api, caches, events, cluster.clock(), [&stage] { return stage.may_write(); }),
         analysis(cluster, [this](const kube::Name& rollout) { queue.add(rollout); }),
         reconciler(api, caches, executor, analysis, cluster.clock(), {gate_by_policy, "http://prometheus:9090"}) {
     caches.on_concern([this](const kube::Name& rollout) { queue.add(rollout); });
@@ -108,7 +108,7 @@ void Stage::apply_rollout(const RolloutSpec& rollout) {
   const auto errors = Json{{"name", "errors"}, {"errorRate", Json::object()}};
   const auto latency = Json{{"name", "latency"}, {"latency", {{"threshold", "250ms"}}}};
   Json spec{{"targetRef", {{"name", rollout.name}}},
-            {"settle", "1s"},
+            {"settle", "1200ms"},      // the longest request and the data plane's delay of simulation/options.h
             {"progressDeadline", "60s"},
             {"analysis",
              {{"interval", format_duration(kInterval)},
@@ -149,11 +149,18 @@ void Stage::act(const std::string& action, const std::string& name, std::int64_t
 // Brings every informer up to date (or leaves it behind, where views are stale), then works the queue off.
 void Stage::pump() {
   for (int round = 0; round < 50; ++round) {
-    if (cluster_.operator_crashed()) {
-      ++crashes_;
-      log_.push_back(format_time(now()) + " crash");
+    if (cluster_.operator_crashed() || lease_lost_) {
+      if (!away_until_) {
+        ++crashes_;
+        tell(lease_lost_ ? "LEASE LOST" : "CRASH");
+        away_until_ = now() + downtime_;
+      }
+      if (now() < *away_until_) return;
+      away_until_.reset();
+      lease_lost_ = false;
       cluster_.restart_operator();
       build();
+      tell("NEW OPERATOR");
     }
     parts_->caches.each([&](auto& informer) {
       if (informer.has_synced() && stale_ > 0 && random_.chance(stale_)) return;
@@ -164,19 +171,62 @@ void Stage::pump() {
     if (!rollout) return;
     const std::size_t before = cluster_.writes("operator").size();
     const auto again = parts_->reconciler.reconcile(*rollout);
-    for (std::size_t i = before; i < cluster_.writes("operator").size(); ++i)
-      log_.push_back(format_time(now()) + "   " + cluster_.writes("operator")[i].str());
+    for (std::size_t i = before; i < cluster_.writes("operator").size(); ++i) {
+      const simulation::Write& write = cluster_.writes("operator")[i];
+      check_precondition(write);
+      const std::string stage = write.subresource != "status" || !write.body.is_array() ? ""
+          : " [" + read::text(write.body.back(), {"value", "phase"}) + " " + read::text(write.body.back(), {"value", "run", "stage"}) + " " +
+                std::to_string(read::integer(write.body.back(), {"value", "run", "part"})) + ": " + read::text(write.body.back(), {"value", "summary"}) + "]";
+      tell("  " + write.str() + (stage.empty() && !write.body.is_null() ? " " + write.body.dump().substr(0, 300) : stage));
+    }
     if (again) {
       parts_->queue.forget(*rollout);
       if (*again) parts_->queue.add_after(*rollout, std::max(Duration(0), **again - now()));
     } else if (again.error().is(Error::Kind::Conflict)) {
       parts_->queue.add_after(*rollout, Duration(5));
     } else {
-      log_.push_back(format_time(now()) + " error " + to_string(again.error()));
+      tell("error " + to_string(again.error()));
       parts_->queue.add_failed(*rollout, again.error().retry_after);
     }
     parts_->queue.done(*rollout);
   }
+}
+
+bool Stage::may_write() {
+  if (lease_writes_ && --*lease_writes_ <= 0) {
+    lease_writes_.reset();
+    lease_lost_ = true;
+  }
+  return !lease_lost_;
+}
+
+void Stage::tell(const std::string& line) { log_.push_back(format_time(now()).substr(11) + " " + line); }
+
+// I10: what is repeated after a lost answer must do no harm, so every patch says what it was decided on.
+void Stage::check_precondition(const simulation::Write& write) {
+  if (write.verb != "patch" || write.resource == resources::kRolloutActions) return;
+  bool conditional = !read::text(write.body, {"metadata", "resourceVersion"}).empty();
+  if (write.body.is_array())
+    for (const Json& operation : write.body)
+      conditional |= read::text(operation, {"op"}) == "test" && read::text(operation, {"path"}) == "/metadata/resourceVersion";
+  if (!conditional) broken_.push_back(format_time(write.at) + " I10: without precondition: " + write.str());
+}
+
+// I7: whoever restarts the operator, no step is shorter than its hold.
+void Stage::watch_holds(const simulation::Change& change) {
+  const auto was = model::parse_rollout_status(read::at(*change.before, {"status"}));
+  const auto is = model::parse_rollout_status(read::at(*change.object, {"status"}));
+  if (!is.run) return;
+  const auto key = [](const model::Run& run) { return std::to_string(run.revision) + "/" + std::to_string(run.step); };
+  if (is.run->stage == model::Stage::Stepping && is.run->step_started) reached_.try_emplace(key(*is.run), now());
+  if (!was.run || was.run->revision != is.run->revision || was.run->stage != model::Stage::Stepping || is.run->promote) return;
+  const bool left = is.run->stage == model::Stage::Filling || is.run->stage == model::Stage::Switching || is.run->step > was.run->step;
+  if (!left) return;
+  const auto steps = model::parse_rollout(*change.object).steps;
+  const auto index = static_cast<std::size_t>(was.run->step) - 1;
+  const auto reached = reached_.find(key(*was.run));
+  if (index < steps.size() && (reached == reached_.end() || now() < reached->second + steps[index].hold))
+    broken_.push_back(format_time(now()) + " I7: step " + key(*was.run) + " was left before its hold was over");
 }
 
 void Stage::run(Duration time) {
@@ -184,15 +234,13 @@ void Stage::run(Duration time) {
   run_until([&] { return now() >= end; }, time);
 }
 
-bool Stage::run_until(const std::function<bool()>& condition, Duration limit) {
-  // The operator looks at least this often, so that stale views catch up and delays of the queue come due.
-  constexpr Duration kLook{250};
+bool Stage::run_until(const std::function<bool()>& condition, Duration limit, Duration look) {
   const Time end = now() + limit;
   while (now() < end) {
     pump();
     if (condition()) return true;
     const auto next = cluster_.next_event();
-    Time to = std::min(end, now() + kLook);
+    Time to = std::min(end, now() + look);
     if (next && *next < to) to = *next;
     cluster_.advance_to(std::max(to, now() + Duration(1)));
   }
@@ -231,7 +279,10 @@ void Stage::watch_invariants(const simulation::Change& change) {
   const auto name = [&](const char* invariant, const std::string& what) {
     broken_.push_back(format_time(cluster_.now()) + " " + invariant + ": " + what);
   };
-  if (change.by != "operator" || change.type == kube::WatchEvent::Type::Deleted) return;
+  if (change.by != "operator") return;
+  if (lease_lost_) name("I8", "the operator wrote " + change.name.str() + " after the lease was lost");
+  if (change.type == kube::WatchEvent::Type::Deleted) return;
+  if (*change.resource == resources::kRollouts && change.before) watch_holds(change);
   const auto stored = cluster_.peek(resources::kRollouts, {change.name.ns, "web"});
   const Json& status = stored ? read::at(*stored, {"status"}) : read::at(Json(), {});
   const std::string stage = read::text(status, {"run", "stage"});
@@ -269,7 +320,13 @@ std::vector<std::string> Stage::violated() {
   std::vector<std::string> all = cluster_.violated();
   all.insert(all.end(), broken_.begin(), broken_.end());
   if (!at_rest() && rollout()) return all;
-  // I6: nothing of ours is left after a run but the marks of a refused template.
+  for (std::string& left : leftovers()) all.push_back(std::move(left));
+  return all;
+}
+
+// I6: nothing of ours is left after a run but the marks of a refused template; after a Rollout, not even those.
+std::vector<std::string> Stage::leftovers() const {
+  std::vector<std::string> all;
   cluster_.each(resources::kReplicaSets, "shop", [&](const kube::Name&, const simulation::JsonPtr& set) {
     if (!read::text(*set, {"metadata", "labels", marks::kRollout}).empty()) all.push_back("I6: ReplicaSet " + read::text(*set, {"metadata", "name"}) + " is left");
   });
@@ -283,12 +340,16 @@ std::vector<std::string> Stage::violated() {
     if (!read::text(route, {"metadata", "annotations", marks::kOriginal}).empty()) all.push_back("I6: the route's original is left");
     if (!read::text(route, {"metadata", "annotations", marks::kRetreat}).empty()) all.push_back("I6: the route's retreat mark is left");
   });
+  cluster_.each(resources::kDeployments, "shop", [&](const kube::Name&, const simulation::JsonPtr& object) {
+    if (!rollout() && !read::text(*object, {"metadata", "annotations", marks::kRollout}).empty()) all.push_back("I6: the Deployment is still marked");
+  });
   return all;
 }
 
 std::string Stage::story() const {
   std::string text;
-  const std::size_t first = log_.size() > 150 ? log_.size() - 150 : 0;
+  constexpr std::size_t kLongest = 400;
+  const std::size_t first = log_.size() > kLongest ? log_.size() - kLongest : 0;
   for (std::size_t i = first; i < log_.size(); ++i) text += log_[i] + "\n";
   if (const auto r = rollout()) text += "status: " + model::to_json(r->status).dump(1).substr(0, 3000) + "\n";
   return text;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,7 +20,7 @@ namespace sluice::scenarios {
 using kube::Json;
 using simulation::Cluster;
 
-// What one Rollout looks like; merged over a short default (interval 5s, holds 20s, settle 1s).
+// What one Rollout looks like; merged over a short default (interval 5s, holds 20s, settle 1200ms).
 struct RolloutSpec {
   std::string name = "web";
   std::string ns = "shop";
@@ -42,7 +43,8 @@ class Stage {
   // Lets the cluster and the operator live on for this long.
   void run(Duration time);
   // ... until the condition holds; false if it did not within `limit`.
-  bool run_until(const std::function<bool()>& condition, Duration limit = Duration(600'000));
+  // `look`: how often the operator looks when the cluster does nothing, so that stale views catch up and delays come due.
+  bool run_until(const std::function<bool()>& condition, Duration limit = Duration(600'000), Duration look = Duration(250));
 
   std::optional<model::Rollout> rollout(const std::string& ns = "shop", const std::string& name = "web") const;
   model::Phase phase() const;
@@ -53,10 +55,20 @@ class Stage {
 
   // A caches' view that lags: each informer is stepped only with this probability per round.
   void stale_views(double share) { stale_ = share; }
+  // How long the operator stays away after a crash or a lost lease.
+  void downtime(Duration time) { downtime_ = time; }
+  // The lease is lost at the operator's n-th write from now (1 = the next), which must not happen any more (I8).
+  void lose_lease_at(int write) { lease_writes_ = write; }
+  // A line for the story.
+  void tell(const std::string& line);
+  // No operator runs at this moment: it crashed or lost its lease and the next one is not there yet.
+  bool operator_away() const { return away_until_.has_value() || lease_lost_ || cluster_.operator_crashed(); }
   int crashes() const { return crashes_; }
   const std::vector<std::string>& events() const { return events_; }
-  // What was wrong so far: invariants of the cluster and of the engine (I1, I4, I5, I6, I11).
+  // What was wrong so far: invariants of the cluster and of the engine (I1, I4-I8, I10).
   std::vector<std::string> violated();
+  // Objects and marks of ours that must not be there while no run is on (I6).
+  std::vector<std::string> leftovers() const;
   // Everything that says how the run went, for a failing seed.
   std::string story() const;
 
@@ -65,7 +77,10 @@ class Stage {
   void build();
   void pump();
   void reconcile_ready();
+  bool may_write();
   void watch_invariants(const simulation::Change& change);
+  void watch_holds(const simulation::Change& change);
+  void check_precondition(const simulation::Write& write);
 
   Cluster cluster_;
   const bool gate_by_policy_;
@@ -73,6 +88,11 @@ class Stage {
   std::unique_ptr<Parts> parts_;
   double stale_ = 0;
   int crashes_ = 0;
+  Duration downtime_{0};
+  std::optional<Time> away_until_;
+  std::optional<int> lease_writes_;    // until the lease is lost
+  bool lease_lost_ = false;
+  std::map<std::string, Time> reached_;  // "revision/step" -> when the canary first had this step's weight
   std::vector<std::string> events_;
   std::vector<std::string> log_;
   std::vector<std::string> broken_;

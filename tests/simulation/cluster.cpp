@@ -2,6 +2,7 @@
 
 #include "tests/simulation/machinery.h"
 #include "tests/simulation/policies.h"
+#include "tests/simulation/selectors.h"
 
 namespace sluice::simulation {
 
@@ -40,9 +41,27 @@ void Cluster::Machinery::blame_people(const Change& change) {
   const std::string uid = uid_of(*change.object);
   if (change.type == kube::WatchEvent::Type::Deleted || (deleting(*change.object) && !deleting(*change.before))) {
     blame.excuse(uid, human ? "deleted by " + change.by : "");
-  } else if (*change.resource == kReplicaSets && number(*change.object, {"spec", "replicas"}) < number(*change.before, {"spec", "replicas"})) {
-    blame.excuse(uid, human ? "scaled by " + change.by : "");
+    return;
   }
+  if (*change.resource != kReplicaSets && *change.resource != kDeployments) return;
+  const auto was = number(*change.before, {"spec", "replicas"}), is = number(*change.object, {"spec", "replicas"});
+  if (*change.resource == kDeployments) {
+    if (human && is < was) scaled_down[change.name] = change.by;
+  } else if (is < was) {
+    blame.excuse(uid, human ? "scaled by " + change.by : follows_scaling(*change.object));
+  }
+}
+
+// The operator makes a canary smaller because people made its Deployment smaller. Down to 0 is never a scaling.
+std::string Cluster::Machinery::follows_scaling(const Json& set) const {
+  const auto replicas = number(set, {"spec", "replicas"});
+  for (const auto& [deployment, by] : scaled_down) {
+    const auto d = server.find(kDeployments, deployment);
+    if (!d || replicas == 0 || deployment.ns != name_of(set).ns) continue;
+    if (covers(at(*d, {"spec", "selector", "matchLabels"}), at(set, {"spec", "template", "metadata", "labels"})))
+      return "follows the Deployment that was scaled by " + by;
+  }
+  return "";
 }
 
 void Cluster::Machinery::changed(const Change& change) {

@@ -278,6 +278,16 @@ bool DeploymentController::get_new_replica_set(Pass& pass, bool create) {
   return true;
 }
 
+// promotion.capacity Rolling: no Service is pinned when the canary becomes the Deployment's.
+bool DeploymentController::hands_over_by_its_strategy(const Json& deployment) const {
+  if (!has_annotation(deployment, "sluice.dev/handover")) return false;
+  bool pinned = false;
+  context_.server.each(kServices, name_of(deployment).ns, [&](const Name&, const JsonPtr& service) {
+    pinned |= has_annotation(*service, "sluice.dev/pin");
+  });
+  return !pinned;
+}
+
 bool DeploymentController::scale_replica_set(Pass& pass, Set& set, int replicas, bool force, const std::string& excuse) {
   if (!force && set.replicas == replicas) return false;
   const std::string desired = std::to_string(pass.replicas);
@@ -285,7 +295,7 @@ bool DeploymentController::scale_replica_set(Pass& pass, Set& set, int replicas,
   const bool resize = set.replicas != replicas;
   if (!resize && annotation(*set.object, kDesired) == desired && annotation(*set.object, kMax) == max) return false;
   if (replicas < set.replicas) {
-    context_.blame.excuse(set.uid, excuse);
+    context_.blame.excuse(set.uid, excuse.empty() && hands_over_by_its_strategy(*pass.object) ? "the Deployment's own strategy finishes" : excuse);
     if (excuse.empty() && has_annotation(*pass.object, "sluice.dev/rollout") && !has_annotation(*pass.object, "sluice.dev/handover")) {
       context_.violation("I3: paused Deployment " + pass.name.str() + " scales " + set.name.name + " from " +
                          std::to_string(set.replicas) + " to " + std::to_string(replicas) + " before the hand-over");

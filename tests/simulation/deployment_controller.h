@@ -44,6 +44,7 @@ class DeploymentController {
   void claim(Pass& pass);
   Set parse(const JsonPtr& object) const;
   bool get_new_replica_set(Pass& pass, bool create);
+  bool hands_over_by_its_strategy(const Json& deployment) const;
   bool scale_replica_set(Pass& pass, Set& set, int replicas, bool force, const std::string& excuse);
   void scale(Pass& pass);
   void rollout_rolling(Pass& pass);

@@ -41,6 +41,7 @@ struct Cluster::Machinery {
   explicit Machinery(Options o);
   void changed(const Change& change);
   void blame_people(const Change& change);
+  std::string follows_scaling(const Json& set) const;
 
   Options options;
   ManualClock clock;
@@ -61,6 +62,7 @@ struct Cluster::Machinery {
   Metrics metrics;
   FaultPlan faults;
   bool crashed = false;
+  std::map<Name, std::string> scaled_down;   // Deployments that people made smaller, and who
   std::vector<std::function<void(const Change&)>> listeners;
   std::map<std::string, View> views;
 };

@@ -44,20 +44,27 @@ std::string Traffic::excuse_for_no_endpoints(const Name& name) const {
   selector.erase(kHash);
   // V' selects by hash alone: whoever carries that hash is meant.
   const Json wide = selector.empty() ? Json{{kHash, hash}} : selector;
-  bool somebody = false, set_wants_pods = false, set_ready = false, native = false;
+  bool somebody = false, set_wants_pods = false, set_ready = false, set_long_ready = false, native = false;
+  std::string blamed;                  // people took the pods of that hash away
   kubelet_.each([&](const PodLife& life) {
+    if (!hash.empty() && life.name.ns == name.ns && life.replica_set.ends_with("-" + hash))
+      if (const std::string excuse = context_.blame.of(life.uid); !excuse.empty()) blamed = excuse;
     if (!life.ready || life.name.ns != name.ns) return;
     const auto pod = context_.server.find(kPods, life.name);
     if (!pod || deleting(*pod)) return;
     const Json& labels = at(*pod, {"metadata", "labels"});
     const bool long_ready = life.ready_at + kSurelyKnown <= context_.clock.now();
     if (covers(wide, labels)) somebody |= long_ready;
-    if (!hash.empty() && text(labels, {kHash}) == hash) set_ready |= true;
+    if (!hash.empty() && text(labels, {kHash}) == hash) {
+      set_ready = true;
+      set_long_ready |= long_ready;
+    }
   });
   if (!hash.empty()) {
     context_.server.each(kReplicaSets, name.ns, [&](const Name&, const JsonPtr& set) {
       if (text(*set, {"spec", "template", "metadata", "labels", kHash}) == hash) set_wants_pods |= number(*set, {"spec", "replicas"}) > 0;
     });
+    if (!set_long_ready && !blamed.empty()) return blamed;
     if (set_wants_pods && !set_ready) return "the pods of " + hash + " are not ready by themselves";
     if (selector.empty()) return "";
   }

@@ -9,6 +9,9 @@ were written. So: eventually() for what somebody else does, grant() for rights, 
 """
 
 import argparse
+import concurrent.futures
+import contextlib
+import itertools
 import json
 import os
 import shlex
@@ -35,7 +38,9 @@ class Suite:
         self.title = title
         self.cases = []
         self.namespace = f"sluice-{title}-{os.getpid()}"
-        self.count = 0
+        self.numbers = itertools.count(1)
+        self.notes = []
+        self.failed = []  # promises
         self.options = None
         self.api = None
 
@@ -46,8 +51,11 @@ class Suite:
         return register
 
     def name(self, prefix="web"):
-        self.count += 1
-        return f"{prefix}-{self.count}"
+        return f"{prefix}-{next(self.numbers)}"
+
+    def note(self, text):
+        """Something measured, to be printed at the end; never a verdict."""
+        self.notes.append(text)
 
     # Requests --------------------------------------------------------------------------------------------------------------
 
@@ -169,23 +177,37 @@ class Suite:
         try:
             function()
         except Exception as error:
+            self.failed.append(promise)
             print(f"FAIL {promise}\n     {describe(error)}", flush=True)
             return False
         return True
 
-    def _run_cases(self):
-        passed = failed = 0
-        for promise, function in self.cases:
-            if self.options.only and not any(text in promise for text in self.options.only):
-                continue
-            if self._attempt(promise, function):
-                passed += 1
-                print(f"ok   {promise}", flush=True)
-            else:
-                failed += 1
-        return passed, failed
+    def _run_case(self, promise, function):
+        passed = self._attempt(promise, function)
+        if passed:
+            print(f"ok   {promise}", flush=True)
+        return passed
 
-    def main(self):
+    def _run_cases(self, at_once):
+        chosen = [(promise, function) for promise, function in self.cases
+                  if not self.options.only or any(text in promise for text in self.options.only)]
+        with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+            passed = sum(pool.map(lambda case: self._run_case(*case), chosen))
+        return passed, len(chosen) - passed
+
+    def _report(self, around, at_once, caches):
+        """Installs, runs the cases inside of `around`, and counts; what goes wrong around them counts as one more."""
+        counts = [0, 0]
+
+        def everything():
+            self._install(caches)
+            with around:
+                counts[:] = self._run_cases(at_once)
+        good = self._attempt("Sluice is installed, in force and left", everything)
+        return counts[0], counts[1] + (not good)
+
+    def main(self, around=contextlib.nullcontext(), at_once=1):
+        """around: entered before the first case and left after the last; at_once: how many cases run beside each other."""
         parser = argparse.ArgumentParser(description=f"Tests on a real API server: {self.title}. KUBECONFIG says on which; without "
                                          "it a control plane of hack/cluster is started.")
         parser.add_argument("--only", action="append", metavar="TEXT", help="only cases whose promise contains TEXT; repeatable")
@@ -195,14 +217,14 @@ class Suite:
         self.options = parser.parse_args()
         self._cluster()
         caches = tempfile.mkdtemp(prefix="sluice-kubectl-")
-        passed, failed = 0, 1
         try:
-            if self._attempt("Sluice is installed and in force", lambda: self._install(caches)):
-                passed, failed = self._run_cases()
+            passed, failed = self._report(around, at_once, caches)
         finally:
             if not self.options.keep:
                 self.api.request("DELETE", f"/api/v1/namespaces/{self.namespace}")
             shutil.rmtree(caches, ignore_errors=True)
+        for note in self.notes:
+            print(f"     {note}")
         print(f"{passed} passed, {failed} failed")
         sys.exit(1 if failed or not passed else 0)
 

@@ -3,7 +3,6 @@
 import copy
 import time
 
-from api import PATCHES
 from promises import Failure, check
 
 SHORT = {"settle": "200ms", "progressDeadline": "20s",

@@ -22,7 +22,7 @@ import tempfile
 import time
 import traceback
 
-from api import PATCHES, Api, path_of
+from api import PATCHES, Api
 from installation import OPERATOR, TOP, PolicyProbe, install
 from promises import Failure, check, equal
 from result import Result

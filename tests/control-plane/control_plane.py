@@ -3,109 +3,34 @@
 A test program makes a Suite, decorates functions with @suite.case("what is promised") and ends with suite.main(). Each case
 gets a fresh name for its objects. Needs only Python and kubectl; KUBECONFIG says which cluster, otherwise the control plane
 "sluice-test" of hack/cluster is started (and left running, so that the next start takes no time).
+
+The controller manager works on the same objects all the time, and RBAC, kinds and policies take effect a moment after they
+were written. So: eventually() for what somebody else does, grant() for rights, replace() for a read-modify-write.
 """
 
 import argparse
-import atexit
-import base64
-import glob
-import http.client
+import concurrent.futures
+import contextlib
+import itertools
 import json
 import os
 import shlex
-import ssl
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.parse
+import traceback
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-OPERATOR = "system:serviceaccount:sluice-system:sluice-operator"
+from api import PATCHES, Api
+from installation import OPERATOR, TOP, PolicyProbe, install
+from promises import Failure, check, equal
+from result import Result
+
+__all__ = ["ALICE", "OPERATOR", "TOP", "Failure", "Result", "Suite", "check", "equal"]
+
 ALICE = "alice"  # has the cluster's role edit in the tests' namespace, and may write HTTPRoutes
-
-
-class Failure(Exception):
-    """A promise that does not hold."""
-
-
-class Result:
-    def __init__(self, command, code, out, err):
-        self.command, self.code, self.out, self.err = command, code, out, err
-
-    def ok(self):
-        if self.code != 0:
-            raise Failure(f"{self.command}: {self.err.strip()}")
-        return self
-
-    def refused(self, *texts):
-        if self.code == 0:
-            raise Failure(f"{self.command}: was accepted, but should be refused with: {' ... '.join(texts)}")
-        for text in texts:
-            if text not in self.err:
-                raise Failure(f"{self.command}: was refused without '{text}': {self.err.strip()}")
-        return self
-
-    def json(self):
-        return json.loads(self.ok().out)
-
-
-def check(condition, text):
-    if not condition:
-        raise Failure(text)
-
-
-def equal(found, wanted, what):
-    check(found == wanted, f"{what} is {found!r}, not {wanted!r}")
-
-
-class Api:
-    """Reads and patches objects without the cost of a kubectl each: with the current context's certificate or token."""
-
-    PATHS = {"deployment": "/apis/apps/v1", "replicaset": "/apis/apps/v1", "service": "/api/v1",
-             "httproute": "/apis/gateway.networking.k8s.io/v1", "rollout": "/apis/sluice.dev/v1alpha1",
-             "rolloutaction": "/apis/sluice.dev/v1alpha1"}
-    PATCHES = {"json": "application/json-patch+json", "merge": "application/merge-patch+json",
-               "strategic": "application/strategic-merge-patch+json"}
-
-    def __init__(self):
-        view = subprocess.run(["kubectl", "config", "view", "--raw", "--flatten", "--minify", "-o", "json"],
-                              capture_output=True, text=True, check=True).stdout
-        config = json.loads(view)
-        cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
-        trust = base64.b64decode(cluster["certificate-authority-data"]).decode()
-        self.tls = ssl.create_default_context(cadata=trust)
-        if "client-certificate-data" in user:
-            with tempfile.NamedTemporaryFile() as certificate:
-                certificate.write(base64.b64decode(user["client-certificate-data"]) + b"\n" + base64.b64decode(user["client-key-data"]))
-                certificate.flush()
-                self.tls.load_cert_chain(certificate.name)
-        self.token = user.get("token")
-        self.server = urllib.parse.urlsplit(cluster["server"])
-        self.connection = None
-        atexit.register(lambda: self.connection and self.connection.close())
-
-    def call(self, method, namespace, kind, name="", subresource="", body=None, type="application/json", user=None):
-        kind = kind.partition(".")[0].removesuffix("s")
-        path = f"{self.PATHS[kind]}/namespaces/{namespace}/{kind}s" + "".join("/" + part for part in (name, subresource) if part)
-        headers = {"Content-Type": type, "Accept": "application/json"}
-        if user:
-            headers["Impersonate-User"] = user
-        if self.token:
-            headers["Authorization"] = f"Bearer {self.token}"
-        if self.connection is None:
-            self.connection = http.client.HTTPSConnection(self.server.hostname, self.server.port or 443, context=self.tls, timeout=30)
-        try:
-            self.connection.request(method, path, None if body is None else json.dumps(body), headers)
-            answer = self.connection.getresponse()
-            text = answer.read().decode()
-        except (OSError, http.client.HTTPException) as error:
-            self.connection = None
-            return Result(f"{method} {path}", 1, "", str(error))
-        shown = f"{method} {path} as {user or 'administrator'}"
-        if answer.status < 300:
-            return Result(shown, 0, text, "")
-        return Result(shown, 1, text, json.loads(text).get("message", text) if text.startswith("{") else text)
+PATIENCE = 60    # seconds; for machines whose cores are busy with a build
 
 
 class Suite:
@@ -113,7 +38,9 @@ class Suite:
         self.title = title
         self.cases = []
         self.namespace = f"sluice-{title}-{os.getpid()}"
-        self.count = 0
+        self.numbers = itertools.count(1)
+        self.notes = []
+        self.failed = []  # promises
         self.options = None
         self.api = None
 
@@ -124,10 +51,13 @@ class Suite:
         return register
 
     def name(self, prefix="web"):
-        self.count += 1
-        return f"{prefix}-{self.count}"
+        return f"{prefix}-{next(self.numbers)}"
 
-    # kubectl ---------------------------------------------------------------------------------------------------------------
+    def note(self, text):
+        """Something measured, to be printed at the end; never a verdict."""
+        self.notes.append(text)
+
+    # Requests --------------------------------------------------------------------------------------------------------------
 
     def kubectl(self, *arguments, user=None, stdin=None, namespace=True):
         """`kubectl ARGUMENTS` in the tests' namespace; stdin is text or an object."""
@@ -139,9 +69,23 @@ class Suite:
         command += arguments
         if stdin is not None and not isinstance(stdin, str):
             stdin = json.dumps(stdin)
-        done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
         shown = shlex.join(command)
-        return Result(shown if len(shown) < 400 else shown[:400] + " ...", done.returncode, done.stdout, done.stderr)
+        shown = shown if len(shown) < 400 else shown[:400] + " ..."
+
+        def run():
+            try:
+                done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, timeout=2 * PATIENCE)
+            except subprocess.TimeoutExpired:
+                raise Failure(f"{shown}: no end after {2 * PATIENCE} s") from None
+            return Result(shown, done.returncode, done.stdout, done.stderr)
+        return self._repeated(run, Result.not_yet)
+
+    def _repeated(self, request, again):
+        """The request's result, asked for anew, within bounds, as long as `again` says so of it."""
+        end = time.monotonic() + PATIENCE
+        while again(result := request()) and time.monotonic() < end:
+            time.sleep(0.1)
+        return result
 
     def get(self, kind, name):
         return self.api.call("GET", self.namespace, kind, name).json()
@@ -152,24 +96,51 @@ class Suite:
     def apply(self, manifest, user=ALICE, *options):
         return self.kubectl("apply", "-f", "-", *options, user=user, stdin=manifest)
 
+    def replace(self, manifest, user=ALICE):
+        """`kubectl replace`, which reads the resourceVersion first, so a controller may write in between."""
+        return self._repeated(lambda: self.kubectl("replace", "-f", "-", user=user, stdin=manifest), Result.modified)
+
     def patch(self, kind, name, patch, type="merge", user=ALICE, subresource=""):
-        return self.api.call("PATCH", self.namespace, kind, name, subresource, patch, Api.PATCHES[type], user)
+        return self._repeated(lambda: self.api.call("PATCH", self.namespace, kind, name, subresource, patch, PATCHES[type], user),
+                              Result.not_yet)
 
     def create(self, manifest, user=None):
-        return self.api.call("POST", self.namespace, manifest["kind"].lower(), body=manifest, user=user)
+        return self._repeated(lambda: self.api.call("POST", self.namespace, manifest["kind"], body=manifest, user=user), Result.not_yet)
 
     def annotate(self, kind, name, user=OPERATOR, **marks):
         """Sets marks given without their prefix, dashes as underscores; None removes one."""
         changes = {"sluice.dev/" + key.replace("_", "-"): value for key, value in marks.items()}
         return self.patch(kind, name, {"metadata": {"annotations": changes}}, "merge", user)
 
-    def eventually(self, what, probe, seconds=30):
-        """Waits for what a controller does."""
+    def grant(self, user, verbs, resource, name=""):
+        """A role of the tests' namespace for "plural.group", or one object of it; returns when it is in force."""
+        plural, _, group = resource.partition(".")
+        rule = {"apiGroups": [group], "resources": [plural], "verbs": verbs, **({"resourceNames": [name]} if name else {})}
+        role = self.name("role")
+        self.create({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": role}, "rules": [rule]}).ok()
+        self.bind(user, "Role", role)
+        self.eventually(f"{user} may {', '.join(verbs)} {resource} {name}", lambda: all(
+            self.api.allows(user, self.namespace, verb, resource, name) for verb in verbs))
+
+    def bind(self, user, kind, role):
+        """Gives a user a Role or ClusterRole in the tests' namespace; it is in force a moment later."""
+        group = "rbac.authorization.k8s.io"
+        self.create({"apiVersion": group + "/v1", "kind": "RoleBinding", "metadata": {"name": self.name("binding")},
+                     "roleRef": {"apiGroup": group, "kind": kind, "name": role},
+                     "subjects": [{"apiGroup": group, "kind": "User", "name": user}]}).ok()
+
+    def eventually(self, what, probe, seconds=PATIENCE, every=0.05):
+        """Waits for what a controller does: until the probe returns something true. A probe that fails says "not yet"."""
         end = time.monotonic() + seconds
-        while not (found := probe()):
-            check(time.monotonic() < end, f"after {seconds} s still not: {what}")
-            time.sleep(0.05)
-        return found
+        while True:
+            failed = ""
+            try:
+                if found := probe():
+                    return found
+            except Exception as error:  # an object that is not there yet, a field that it does not have yet
+                failed = f"; last: {describe(error)}"
+            check(time.monotonic() < end, f"after {seconds} s still not: {what}{failed}")
+            time.sleep(every)
 
     # The run ---------------------------------------------------------------------------------------------------------------
 
@@ -184,48 +155,59 @@ class Suite:
             os.environ["PATH"] = os.environ["SLUICE_BIN"] + ":" + os.environ["PATH"]
         self.api = Api()
 
-    def _gateway_crd(self):
-        """The HTTPRoute CRD, from the Go module that hack/local-cluster pins."""
-        cache = os.environ.get("SLUICE_CACHE", os.path.expanduser("~/.cache/sluice"))
-        for path in glob.glob(f"{cache}/crds-*/gateway.networking.k8s.io_httproutes.yaml"):
-            return path
-        module = subprocess.run(["go", "mod", "download", "-json", "sigs.k8s.io/gateway-api"], capture_output=True, text=True,
-                                cwd=f"{TOP}/hack/local-cluster/gateway-api", check=True).stdout
-        return json.loads(module)["Dir"] + "/config/crd/standard/gateway.networking.k8s.io_httproutes.yaml"
-
-    def _install(self):
-        here = os.path.dirname(os.path.abspath(__file__))
-        for arguments in (["apply", "-k", f"{TOP}/manifests"],
-                          ["apply", "--server-side", "-f", self._gateway_crd()],
-                          ["apply", "-f", f"{here}/other-rollouts-crd.yaml"]):
-            self.kubectl(*arguments, namespace=False).ok()
-        self.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd", "rollouts.sluice.dev",
-                     "rolloutactions.sluice.dev", "rollouts.argoproj.io", "httproutes.gateway.networking.k8s.io",
-                     namespace=False).ok()
-        self.kubectl("create", "namespace", self.namespace, namespace=False).ok()
-        self.kubectl("create", "rolebinding", "alice", "--clusterrole=edit", f"--user={ALICE}").ok()
+    def _install(self, caches):
+        os.environ["KUBECACHEDIR"] = f"{caches}/before"  # what kubectl learns of the kinds while they still change is not kept
+        install(self)
+        os.environ["KUBECACHEDIR"] = f"{caches}/after"
+        self.bind(ALICE, "ClusterRole", "edit")
+        for verb in ("create", "abort", "break-glass"):
+            self.eventually(f"{ALICE} may {verb} Rollouts",
+                            lambda verb=verb: self.api.allows(ALICE, self.namespace, verb, "rollouts.sluice.dev"))
         # The Gateway API adds nothing to the cluster's roles, so whoever writes routes has a role for it.
-        self.kubectl("create", "role", "routes", "--verb=create,get,list,update,patch,delete",
-                     "--resource=httproutes.gateway.networking.k8s.io").ok()
-        self.kubectl("create", "rolebinding", "alice-routes", "--role=routes", f"--user={ALICE}").ok()
-        # The aggregated roles and the policies take a moment to be in force.
-        self.eventually("alice may write Rollouts", lambda: self.kubectl(
-            "auth", "can-i", "create", "rollouts.sluice.dev", user=ALICE).code == 0)
-        self.eventually("the policies are in force", self._policies_work)
+        self.grant(ALICE, ["create", "get", "list", "update", "patch", "delete"], "httproutes.gateway.networking.k8s.io")
+        prober = self.name("prober")
+        self.grant(prober, ["create"], "rollouts.sluice.dev")
+        self.grant(prober, ["create"], "rolloutactions.sluice.dev")
+        self.grant(prober, ["update", "patch"], "deployments.apps", PolicyProbe.NAME)
+        self.grant(prober, ["update", "patch"], "services", PolicyProbe.NAME)
+        PolicyProbe(self, prober).wait()
 
-    def _policies_work(self):
-        probe = {"apiVersion": "apps/v1", "kind": "Deployment",
-                 "metadata": {"name": "probe", "annotations": {"sluice.dev/held": "true"}},
-                 "spec": {"selector": {"matchLabels": {"a": "b"}},
-                          "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}}}
-        shown = self.kubectl("create", "--dry-run=server", "-o", "json", "-f", "-", stdin=probe).json()
-        action = {"apiVersion": "sluice.dev/v1alpha1", "kind": "RolloutAction", "metadata": {"name": "probe"},
-                  "spec": {"rollout": "probe", "action": "Abort"}}
-        stamped = self.kubectl("create", "--dry-run=server", "-o", "json", "-f", "-", stdin=action).json()
-        denied = self.kubectl("create", "--dry-run=server", "-f", "-", stdin=action, user="probe")
-        return "sluice.dev/held" not in shown["metadata"].get("annotations", {}) and "requestedBy" in stamped["spec"] and denied.code
+    def _attempt(self, promise, function):
+        """Runs a case; whatever goes wrong in it fails this case alone."""
+        try:
+            function()
+        except Exception as error:
+            self.failed.append(promise)
+            print(f"FAIL {promise}\n     {describe(error)}", flush=True)
+            return False
+        return True
 
-    def main(self):
+    def _run_case(self, promise, function):
+        passed = self._attempt(promise, function)
+        if passed:
+            print(f"ok   {promise}", flush=True)
+        return passed
+
+    def _run_cases(self, at_once):
+        chosen = [(promise, function) for promise, function in self.cases
+                  if not self.options.only or any(text in promise for text in self.options.only)]
+        with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+            passed = sum(pool.map(lambda case: self._run_case(*case), chosen))
+        return passed, len(chosen) - passed
+
+    def _report(self, around, at_once, caches):
+        """Installs, runs the cases inside of `around`, and counts; what goes wrong around them counts as one more."""
+        counts = [0, 0]
+
+        def everything():
+            self._install(caches)
+            with around:
+                counts[:] = self._run_cases(at_once)
+        good = self._attempt("Sluice is installed, in force and left", everything)
+        return counts[0], counts[1] + (not good)
+
+    def main(self, around=contextlib.nullcontext(), at_once=1):
+        """around: entered before the first case and left after the last; at_once: how many cases run beside each other."""
         parser = argparse.ArgumentParser(description=f"Tests on a real API server: {self.title}. KUBECONFIG says on which; without "
                                          "it a control plane of hack/cluster is started.")
         parser.add_argument("--only", action="append", metavar="TEXT", help="only cases whose promise contains TEXT; repeatable")
@@ -234,22 +216,23 @@ class Suite:
                             help="an operator runs on this cluster: also check what it answers")
         self.options = parser.parse_args()
         self._cluster()
-        self._install()
-        passed = failed = 0
+        caches = tempfile.mkdtemp(prefix="sluice-kubectl-")
         try:
-            for promise, function in self.cases:
-                if self.options.only and not any(text in promise for text in self.options.only):
-                    continue
-                try:
-                    function()
-                except Failure as failure:
-                    failed += 1
-                    print(f"FAIL {promise}\n     {failure}", flush=True)
-                else:
-                    passed += 1
-                    print(f"ok   {promise}", flush=True)
+            passed, failed = self._report(around, at_once, caches)
         finally:
             if not self.options.keep:
-                self.kubectl("delete", "namespace", self.namespace, "--wait=false", namespace=False)
+                self.api.request("DELETE", f"/api/v1/namespaces/{self.namespace}")
+            shutil.rmtree(caches, ignore_errors=True)
+        for note in self.notes:
+            print(f"     {note}")
         print(f"{passed} passed, {failed} failed")
         sys.exit(1 if failed or not passed else 0)
+
+
+def describe(error):
+    """A failure in its own words; anything else with the line of the test that it comes from."""
+    if isinstance(error, Failure):
+        return str(error)
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if os.path.dirname(__file__) in frame.filename]
+    where = f" ({os.path.basename(frames[-1].filename)}:{frames[-1].lineno}: {frames[-1].line})" if frames else ""
+    return f"{error.__class__.__name__}: {error}{where}"

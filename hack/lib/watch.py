@@ -23,7 +23,7 @@ class Watch:
         self.changed = threading.Condition()
         self.closed = False
         self.process = None
-        self.thread = threading.Thread(target=self._follow, daemon=True)
+        self.thread = threading.Thread(target=self._keep_watching, daemon=True)
         self.thread.start()
 
     def __enter__(self):
@@ -64,7 +64,20 @@ class Watch:
                     raise Timeout(f"{what} did not happen within {seconds} s; {self.what} is {json.dumps(version.get('status', version))[:1500]}")
                 self.changed.wait(left)
 
-    def _follow(self):
+    def follow(self, seconds, every=0.5):
+        """Each version as it comes, beginning with the newest; the newest again when nothing came for a while. Bounded."""
+        end = time.monotonic() + seconds
+        with self.changed:
+            told = max(0, len(self.versions) - 1)
+        while time.monotonic() < end:
+            with self.changed:
+                if told >= len(self.versions):
+                    self.changed.wait(every)
+                version = self.versions[min(told, len(self.versions) - 1)][1] if self.versions else None
+                told = min(told + 1, len(self.versions))
+            yield version or {}
+
+    def _keep_watching(self):
         while True:
             with self.changed:
                 if self.closed:

@@ -15,6 +15,7 @@ class Counts:
     requests: int = 0
     own_errors: int = 0   # made by the release's fault profile, which says so in a header
     lost: int = 0         # no answer, or one that neither courier nor its fault profile gave
+    lost_at: list = dataclasses.field(default_factory=list)  # unix times at which the lost ones were sent
     reasons: collections.Counter = dataclasses.field(default_factory=collections.Counter)
     versions: collections.Counter = dataclasses.field(default_factory=collections.Counter)  # answers by version, without own errors
     last: dict = dataclasses.field(default_factory=dict)  # version, or "own error" -> unix time the last such request was sent
@@ -96,6 +97,7 @@ class Load:
             counts.own_errors += 1
         else:
             counts.lost += 1
+            counts.lost_at.append(sent)
             counts.reasons[f"{result['code']} {error}".strip()[:120]] += 1
             return
         counts.last[who] = max(counts.last.get(who, 0), sent)

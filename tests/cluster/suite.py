@@ -1,11 +1,9 @@
 """What every case has: an application behind a route, one without, and the operator's processes."""
-import calendar
 import contextlib
 import glob
 import json
 import os
 import signal
-import time
 
 import delivery as d
 from application import Application
@@ -25,12 +23,12 @@ class Suite:
 
     # --- one run, from edit to history ---
 
-    def run(self, app, *variables, expected, in_mid_run=None, begin=None, seconds=240):
+    def run(self, app, *variables, expected, in_mid_run=None, begin=None, seconds=240, excused=lambda sent: False):
         """A release under load; in_mid_run is called once the canary has traffic. Returns its history entry.
 
         `begin` brings the new template in another way than `kubectl set env`, and returns the revision of its run.
         """
-        with app.under_load() as load:
+        with app.under_load(excused=excused) as load:
             revision = begin() if begin else app.release(*variables)
             if in_mid_run:
                 app.wait_for_weight()

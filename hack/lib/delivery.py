@@ -51,15 +51,20 @@ class Cluster:
     """The cluster that everything happens on: the local one, or the one of an explicit --context."""
 
     def __init__(self, context=None):
-        lines = run("hack/cluster", "env").splitlines()
-        self.env = {}
-        for line in lines:
-            name, _, value = line.removeprefix("export ").partition("=")
-            self.env[name] = shlex.split(value)[0] if value else ""
-        self.gateway = self.env["SLUICE_GATEWAY"]
-        os.environ.update({k: self.env[k] for k in ("KUBECONFIG",)})
-        os.environ["PATH"] = self.env.get("SLUICE_BIN", "") + ":" + os.environ["PATH"]
-        self.command = ["kubectl"] + (["--context", context] if context else [])
+        self.context = context
+        self.env = {name: os.environ[name] for name in ("SLUICE_GATEWAY", "SLUICE_VEGETA") if name in os.environ} if context else {}
+        for line in run("hack/cluster", "env", *(["--name", "existing"] if context else [])).splitlines():
+            if line.startswith("export ") and " PATH=" not in line:
+                name, _, value = line.removeprefix("export ").partition("=")
+                self.env[name] = shlex.split(value)[0] if value else ""
+        expect("SLUICE_GATEWAY" in self.env and "SLUICE_VEGETA" in self.env,
+               "a cluster of your own needs SLUICE_GATEWAY (HOST:PORT that HTTPRoutes answer on, from here) and SLUICE_VEGETA (the load generator)")
+        self.gateway = self.env["SLUICE_GATEWAY"].removeprefix("http://")
+        # The kubeconfig that hack/cluster wrote holds the one context that was chosen.
+        os.environ["KUBECONFIG"] = self.env["KUBECONFIG"]
+        if "SLUICE_BIN" in self.env:
+            os.environ["PATH"] = self.env["SLUICE_BIN"] + ":" + os.environ["PATH"]
+        self.command = ["kubectl"]
 
     def kubectl(self, *arguments, **options):
         return run(*self.command, *arguments, **options)
@@ -84,13 +89,22 @@ def build(preset, say_it=True):
         str(os.cpu_count() or 2))
 
 
-def load_images(preset):
+def load_images(cluster, preset):
     """Packs the programs into images, without a container engine, and gives them to the cluster's nodes."""
     with tempfile.TemporaryDirectory() as folder:
         for image, binary in ((OPERATOR_IMAGE, "controller/sluice-operator"), (COURIER_IMAGE, "sample-service/courier-drill")):
             archive = os.path.join(folder, "image.tar")
             run("hack/image", image, f"build/{preset}/{binary}", "--out", archive, "--strip")
-            run("hack/cluster", "load-image", archive)
+            give_to_nodes(cluster, archive)
+
+
+def give_to_nodes(cluster, archive):
+    if not cluster.context:
+        run("hack/cluster", "load-image", archive)
+    elif cluster.context.startswith("kind-"):
+        run("kind", "load", "image-archive", archive, "--name", cluster.context.removeprefix("kind-"))
+    else:
+        say(f"context {cluster.context}: its nodes must have {OPERATOR_IMAGE} and {COURIER_IMAGE} already (hack/image packs them)")
 
 
 def install_sluice(cluster):

@@ -8,6 +8,8 @@ import signal
 import subprocess
 import threading
 
+OWN_ERROR = "errors of the canary's own"  # answers of the fault profile, beside the versions
+
 
 @dataclasses.dataclass
 class Counts:
@@ -18,7 +20,7 @@ class Counts:
     lost_at: list = dataclasses.field(default_factory=list)  # unix times at which the lost ones were sent
     reasons: collections.Counter = dataclasses.field(default_factory=collections.Counter)
     versions: collections.Counter = dataclasses.field(default_factory=collections.Counter)  # answers by version, without own errors
-    last: dict = dataclasses.field(default_factory=dict)  # version, or "own error" -> unix time the last such request was sent
+    last: dict = dataclasses.field(default_factory=dict)  # version, or OWN_ERROR -> unix time the last such request was sent
     first_sent: float = 0
     last_sent: float = 0
 
@@ -93,7 +95,7 @@ class Load:
             who = version_of(result.get("body"))
             counts.versions[who] += 1
         elif "x-fault-injected" in headers:
-            who = "own error"
+            who = OWN_ERROR
             counts.own_errors += 1
         else:
             counts.lost += 1

@@ -31,10 +31,20 @@ class Teller:
         if stage in STAGES and stage not in self.told:
             self.told.add(stage)
             d.say(STAGES[stage], 1)
+            self.quiet_until = time.monotonic() + PAUSE
             if stage == "Retreating":
                 d.say(run.get("why", ""), 2)
         if stage == "Stepping":
             self.step(run, weight)
+        elif stage == "Creating" and self.is_time():
+            d.say(status.get("summary", ""), 2)
+
+    def is_time(self):
+        """Not more often than every few seconds."""
+        if time.monotonic() < self.quiet_until:
+            return False
+        self.quiet_until = time.monotonic() + PAUSE
+        return True
 
     def step(self, run, weight):
         if weight == 0:
@@ -43,17 +53,22 @@ class Teller:
             self.weight = weight
             self.quiet_until = time.monotonic() + 2.5  # until the client's last two seconds are of this weight
             d.say(f"{weight}% of the traffic to the canary", 1)
-        if time.monotonic() < self.quiet_until:
+        if not self.is_time():
             return
-        self.quiet_until = time.monotonic() + PAUSE
         shares = ", ".join(f"{who} {share:.0%}" for who, share in self.load.shares().items())
         d.say(f"the client's answers: {shares}", 2)
         for slo in run.get("slos", []):
             d.say(first_sentences(slo["message"]), 2)
 
 
-def first_sentences(message, longest=170):
-    return message if len(message) <= longest else message[:longest].rsplit(" ", 1)[0] + " ..."
+def first_sentences(message, longest=200):
+    """As many whole sentences as fit."""
+    kept = ""
+    for sentence in message.split(". "):
+        if kept and len(kept) + len(sentence) > longest:
+            break
+        kept += sentence.rstrip(".") + ". "
+    return kept.strip()
 
 
 def follow(app, load, revision, seconds):

@@ -2,6 +2,7 @@
 import time
 
 import delivery as d
+from load import unix_time
 from suite import SYSTEM, weights_in_order
 from watch import Watch
 
@@ -86,7 +87,6 @@ def the_operator_killed_ten_times_in_one_run_changes_nothing(t):
 
 def step_times(versions, revision):
     """step -> (when the status says it began, when it was seen to be left)."""
-    from load import unix_time
     began, left = {}, {}
     for seen, rollout in versions:
         run = (rollout or {}).get("status", {}).get("run")

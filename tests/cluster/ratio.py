@@ -7,7 +7,7 @@ def without_a_route_a_good_release_is_promoted(t):
 
     def share():
         app.wait_for_weight(50)
-        d.say(f"the client's shares at 50%: {app.status['run'].get('canary')}", 3)
+        d.say(f"canary pods at 50%: {app.status['run'].get('canary')}", 3)
 
     entry = t.run(app, "COURIER_VERSION=good", expected="Promoted", in_mid_run=share)
     app.wait_until_released()

@@ -1,5 +1,6 @@
 """Good and bad releases: what is promoted, what is rolled back, and what the client notices."""
 import delivery as d
+from load import OWN_ERROR
 from suite import weights_in_order
 
 
@@ -35,7 +36,7 @@ def errors_are_rolled_back_within_a_second(t):
     d.expect(app.deployment()["spec"].get("paused"), "the refused template is not held")
     seen = next(seen for i, (seen, weight) in enumerate(changes) if weight == 0 and i > 0 and changes[i - 1][1])
     answered = max(at for at in t.operator_patches(app.ns, "httproutes", "courier") if at <= seen + 0.5)
-    last = max(entry["counts"].last.get(who, 0) for who in ("errors", "own error"))
+    last = max(entry["counts"].last.get(who, 0) for who in ("errors", OWN_ERROR))
     d.say(f"last request to the canary {(last - answered) * 1000:+.0f} ms after the weight-0 PATCH was answered", 2)
     d.expect(last - answered < 1, "the canary was sent requests for more than a second")
 

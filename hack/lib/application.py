@@ -87,6 +87,9 @@ class Application:
 
     def make_healthy(self):
         """Whatever the last test left: the version that serves is the one wanted, and the Rollout is there."""
+        if self.status.get("run"):
+            self.set_template(self.status["run"]["stableReplicaSet"])
+            self.wait("the end of the run", lambda status: "run" not in status, 90)
         serving = self.active_sets()
         d.expect(len(serving) == 1, f"{serving} are active; one was expected")
         if self.cluster.get("-n", self.ns, "rollouts.sluice.dev", "courier") is None:

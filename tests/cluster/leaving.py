@@ -21,14 +21,16 @@ def with_the_operator_dead_break_glass_leaves_the_baseline_serving(t):
     with app.under_load():
         app.release("COURIER_VERSION=stuck")
         app.wait_for_weight(50)
+        t.kill_processes()
         t.cluster.kubectl("-n", SYSTEM, "scale", "deployment/sluice-operator", "--replicas=0")
-        t.kill_operator()
-        d.run("hack/break-glass", app.ns, "courier", "--reason", "the operator is dead", "--settle", "2")
-        d.expect(not app.deployment()["spec"].get("paused"), "the Deployment is still paused")
-        app.kubectl("rollout", "status", "deployment/courier", "--timeout=20s")
-        d.expect(app.active_sets() == serving and pods <= set(app.pods()), "production was touched")
-        d.expect(canary_weight(app.get("httproute", "courier")) is None, "the route is still split")
-        t.cluster.kubectl("-n", SYSTEM, "scale", "deployment/sluice-operator", "--replicas=2")
+        try:
+            d.run("hack/break-glass", app.ns, "courier", "--reason", "the operator is dead", "--settle", "2")
+            d.expect(not app.deployment()["spec"].get("paused"), "the Deployment is still paused")
+            app.kubectl("rollout", "status", "deployment/courier", "--timeout=20s")
+            d.expect(app.active_sets() == serving and pods <= set(app.pods()), "production was touched")
+            d.expect(canary_weight(app.get("httproute", "courier")) is None, "the route is still split")
+        finally:
+            t.cluster.kubectl("-n", SYSTEM, "scale", "deployment/sluice-operator", "--replicas=2")
         t.cluster.kubectl("-n", SYSTEM, "rollout", "status", "deployment/sluice-operator", "--timeout=60s")
         d.run("hack/break-glass", app.ns, "courier", "--end")
         app.wait("phase Healthy, with no run", lambda status: status.get("phase") == "Healthy" and "run" not in status, 60)

@@ -53,13 +53,17 @@ class Suite:
     def operator_pods(self):
         return self.cluster.get("-n", SYSTEM, "pods", "-l", OPERATOR)["items"]
 
-    def kill_operator(self):
-        """SIGKILL to every process of the operator, then new pods at once (a restarted container would wait ever longer)."""
+    def kill_processes(self):
+        """SIGKILL to every process of the operator."""
         pids = [pid for pod in self.operator_pods() for pid in container_processes(pod)]
         d.expect(pids, "no process of the operator was found")
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+
+    def kill_operator(self):
+        """SIGKILL to every process of the operator, then new pods at once (a restarted container would wait ever longer)."""
+        self.kill_processes()
         self.cluster.kubectl("-n", SYSTEM, "delete", "pods", "-l", OPERATOR, "--force", "--grace-period=0", "--wait=false")
 
     def operator_log(self):

@@ -100,10 +100,10 @@ std::optional<Time> parse_http_date(std::string_view text) {
   if (text.size() != 29 || text.substr(25) != " GMT") return std::nullopt;
   const auto month = std::find(kMonths.begin(), kMonths.end(), text.substr(8, 3));
   if (month == kMonths.end()) return std::nullopt;
-  std::array<char, 24> iso;
-  std::snprintf(iso.data(), iso.size(), "%.4s-%02d-%.2sT%.8sZ", text.data() + 12, static_cast<int>(month - kMonths.begin()) + 1,
-                text.data() + 5, text.data() + 17);
-  const auto time = parse_time(iso.data());
+  const std::string number = std::to_string(101 + (month - kMonths.begin())).substr(1);
+  const std::string iso = std::string(text.substr(12, 4)) + "-" + number + "-" + std::string(text.substr(5, 2)) + "T" +
+                          std::string(text.substr(17, 8)) + "Z";
+  const auto time = parse_time(iso);
   return time ? std::optional<Time>(*time) : std::nullopt;
 }
 

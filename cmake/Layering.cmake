@@ -88,13 +88,15 @@ function(sluice_program name)
   sluice_sanitize_program(${name})
 endfunction()
 
-# What ThreadSanitizer runs on: the tests declared with THREADS.
+# The tests declared with THREADS, and those with NEEDS_API_SERVER.
 add_custom_target(threaded_tests)
+add_custom_target(api_server_tests)
 
 # One GoogleTest program, <name>_test, registered with ctest as one test (GoogleTest prints the cases). hack/test asks ctest
 # what there is, so this is the only list.
 #   THREADS           several threads meet in it: label "threads", built by the target threaded_tests
-#   NEEDS_API_SERVER  label "api-server"; only `ctest -C ApiServer` runs it, with KUBECONFIG of a cluster it may write to
+#   NEEDS_API_SERVER  label "api-server", target api_server_tests; only `ctest -C ApiServer` runs it, with the KUBECONFIG of a
+#                     cluster it may write to
 #   TIMEOUT           seconds after which it hangs, sanitizers included (default: 300)
 function(sluice_test name)
   cmake_parse_arguments(ARG "THREADS;NEEDS_API_SERVER" "TIMEOUT" "SOURCES;DEPENDS;LINK" ${ARGN})
@@ -104,6 +106,7 @@ function(sluice_test name)
   set(configurations "")
   if(ARG_NEEDS_API_SERVER)
     list(APPEND labels api-server)
+    add_dependencies(api_server_tests ${name}_test)
     set(configurations CONFIGURATIONS ApiServer)
   endif()
   if(ARG_THREADS)

@@ -3,9 +3,9 @@
 # include that breaks the order stops the build with the file, the line's folder and what may be done about it.
 #
 #   sluice_library(engine FOLDER controller/engine SOURCES a.cpp b.cpp DEPENDS judge traffic model [LINK external...]
-#                  [TESTS a_test.cpp ...] [TEST_DEPENDS kube])
+#                  [TESTS a_test.cpp ...] [TEST_DEPENDS kube] [THREADS])
 #   sluice_program(sluice-operator SOURCES main.cpp DEPENDS operator ...)
-#   sluice_test(simulation SOURCES x_test.cpp DEPENDS ...)
+#   sluice_test(simulation SOURCES x_test.cpp DEPENDS ... [THREADS] [NEEDS_API_SERVER] [TIMEOUT seconds])
 
 define_property(TARGET PROPERTY SLUICE_FOLDER BRIEF_DOCS "Folder of a sluice library, relative to the top")
 define_property(TARGET PROPERTY SLUICE_REACH BRIEF_DOCS "Folders that a sluice target may include from")
@@ -45,7 +45,7 @@ function(sluice_reach out own)
 endfunction()
 
 function(sluice_library name)
-  cmake_parse_arguments(ARG "" "FOLDER" "SOURCES;DEPENDS;LINK;TESTS;TEST_DEPENDS;TEST_LINK" ${ARGN})
+  cmake_parse_arguments(ARG "THREADS" "FOLDER;TEST_TIMEOUT" "SOURCES;DEPENDS;LINK;TESTS;TEST_DEPENDS;TEST_LINK" ${ARGN})
   sluice_reach(reach ${ARG_FOLDER} ${ARG_DEPENDS})
   file(GLOB headers CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} *.h)
   set(checked ${ARG_SOURCES} ${headers})
@@ -65,7 +65,12 @@ function(sluice_library name)
     target_link_libraries(sluice_${name} ${scope} sluice::${dep})
   endforeach()
   if(ARG_TESTS)
-    sluice_test(${name} SOURCES ${ARG_TESTS} DEPENDS ${name} ${ARG_TEST_DEPENDS} LINK ${ARG_TEST_LINK})
+    set(threads "")
+    if(ARG_THREADS)
+      set(threads THREADS)
+    endif()
+    sluice_test(${name} SOURCES ${ARG_TESTS} DEPENDS ${name} ${ARG_TEST_DEPENDS} LINK ${ARG_TEST_LINK}
+                TIMEOUT ${ARG_TEST_TIMEOUT} ${threads})
   endif()
 endfunction()
 
@@ -80,14 +85,37 @@ function(sluice_program name)
   foreach(dep IN LISTS ARG_DEPENDS)
     target_link_libraries(${name} PRIVATE sluice::${dep})
   endforeach()
+  sluice_sanitize_program(${name})
 endfunction()
 
-# One GoogleTest program, <name>_test, registered with ctest as one test (GoogleTest prints the cases).
+# The tests declared with THREADS, and those with NEEDS_API_SERVER.
+add_custom_target(threaded_tests)
+add_custom_target(api_server_tests)
+
+# One GoogleTest program, <name>_test, registered with ctest as one test (GoogleTest prints the cases). hack/test asks ctest
+# what there is, so this is the only list.
+#   THREADS           several threads meet in it: label "threads", built by the target threaded_tests
+#   NEEDS_API_SERVER  label "api-server", target api_server_tests; only `ctest -C ApiServer` runs it, with the KUBECONFIG of a
+#                     cluster it may write to
+#   TIMEOUT           seconds after which it hangs, sanitizers included (default: 300)
 function(sluice_test name)
-  cmake_parse_arguments(ARG "NO_CTEST" "" "SOURCES;DEPENDS;LINK" ${ARGN})
+  cmake_parse_arguments(ARG "THREADS;NEEDS_API_SERVER" "TIMEOUT" "SOURCES;DEPENDS;LINK" ${ARGN})
   sluice_program(${name}_test SOURCES ${ARG_SOURCES} DEPENDS ${ARG_DEPENDS}
                  LINK ${ARG_LINK} GTest::gtest GTest::gmock GTest::gtest_main)
-  if(NOT ARG_NO_CTEST)
-    add_test(NAME ${name} COMMAND ${name}_test --gtest_brief=1)
+  set(labels "")
+  set(configurations "")
+  if(ARG_NEEDS_API_SERVER)
+    list(APPEND labels api-server)
+    add_dependencies(api_server_tests ${name}_test)
+    set(configurations CONFIGURATIONS ApiServer)
   endif()
+  if(ARG_THREADS)
+    list(APPEND labels threads)
+    add_dependencies(threaded_tests ${name}_test)
+  endif()
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  add_test(NAME ${name} COMMAND ${name}_test ${configurations})
+  set_tests_properties(${name} PROPERTIES LABELS "${labels}" TIMEOUT ${ARG_TIMEOUT})
 endfunction()

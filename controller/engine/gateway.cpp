@@ -108,6 +108,15 @@ bool ensure_canary_service(Pass& pass, const model::ReplicaSet& canary) {
     pass.event("CanaryServiceLost", "Service " + name + " was changed by somebody else: the canary gets no traffic until it is back", true);
     return false;
   }
+  // A Service without endpoints yet must not meet the old weight on its way through the data plane.
+  if (pass.w.route && joined(pass.w)) {
+    if (!route_observed(pass)) return false;
+    if (run.repaired && pass.now < *run.repaired + pass.rollout().settle) {
+      pass.look_again(*run.repaired + pass.rollout().settle);
+      pass.say("the canary gets no traffic until Service " + name + " is back");
+      return false;
+    }
+  }
   if (run.repaired) run.repaired = pass.now;   // the settle before the next raise counts from here
   pass.checkpoint();
   pass.effect(PutCanaryService{name, canary.hash});

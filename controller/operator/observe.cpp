@@ -49,13 +49,19 @@ void observe_services(const Caches& caches, const model::Rollout& rollout, const
   std::set<std::string> own;
   for (const model::Pod& pod : world.pods) own.insert(pod.meta.uid);
   const auto pods = caches.pods.store().in_namespace(rollout.meta.ns);
+  // Pods that a deleted ReplicaSet left are about to go; they make nobody a stranger.
+  const auto orphaned = [&](const model::Pod& pod) {
+    if (!pod.meta.owner || pod.meta.owner->kind != "ReplicaSet") return false;
+    const auto set = caches.replica_sets.store().get({pod.meta.ns, pod.meta.owner->name});
+    return !set || set->meta.uid != pod.meta.owner->uid;
+  };
   const std::string canary = engine::canary_service_name(front);
   for (const auto& service : caches.services.store().in_namespace(rollout.meta.ns)) {
     if (service->meta.name == front) world.service = *service;
     if (service->meta.name == canary) world.canary_service = *service;
     if (!world.deployment || !service->covers(world.deployment->template_labels)) continue;
     const bool strangers = std::any_of(pods.begin(), pods.end(), [&](const auto& pod) {
-      return !own.count(pod->meta.uid) && !pod->terminating() && service->covers(pod->meta.labels);
+      return !own.count(pod->meta.uid) && !pod->terminating() && service->covers(pod->meta.labels) && !orphaned(*pod);
     });
     world.services.push_back({*service, strangers});
   }

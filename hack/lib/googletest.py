@@ -33,6 +33,14 @@ def programs(preset, label=None, configuration=None):
     return found
 
 
+def program(preset, name):
+    """The one of that name; others need not be built."""
+    listing = d.run("ctest", "--test-dir", f"build/{preset}", "--show-only=json-v1")
+    found = [Program(test) for test in json.loads(listing)["tests"] if test["name"] == name]
+    d.expect(found and found[0].command, f"{name} was not built in build/{preset}")
+    return found[0]
+
+
 class Result:
     """How many cases passed and failed, and why. A skipped case proves nothing and counts as failed; so does a crash."""
 

@@ -4,6 +4,8 @@
 //   SLUICE_SCENARIOS=5000 scenarios_test --gtest_filter='*EverySeed*'  more of them (default 1000)
 //   SLUICE_SEED=123 scenarios_test --gtest_filter=Seeds.Replay        one alone, with its whole story
 //   SLUICE_CRASHES=10 ...                                             scenarios of which every crash point is tried (default 50)
+//
+// hack/test runs all of them on the optimized build and some with sanitizers.
 #include <cstdio>
 #include <cstdlib>
 

@@ -41,6 +41,7 @@ void Cluster::Machinery::blame_people(const Change& change) {
   const std::string uid = uid_of(*change.object);
   if (change.type == kube::WatchEvent::Type::Deleted || (deleting(*change.object) && !deleting(*change.before))) {
     blame.excuse(uid, human ? "deleted by " + change.by : "");
+    if (*change.resource == kServices) blame.excuse(change.name.str(), human ? "deleted by " + change.by : "");
     return;
   }
   if (*change.resource != kReplicaSets && *change.resource != kDeployments) return;

@@ -41,6 +41,9 @@ void Invariants::violation(const std::string& what) {
 }
 
 void Invariants::on_change(const Change& change) {
+  const bool people = change.by != kOperator && !change.by.starts_with("system:");
+  if (*change.resource == kReplicaSets && people && change.type == kube::WatchEvent::Type::Deleted)
+    taken_away_.insert(text(*change.object, {"spec", "template", "metadata", "labels", kHash}));
   if (*change.resource == kHttpRoutes && !change.status_only) check_route(change);
   if (*change.resource == kReplicaSets || *change.resource == kPods) check_touch(change);
   if (!change.status_only && (*change.resource == kServices || *change.resource == kDeployments || *change.resource == kReplicaSets)) {
@@ -113,7 +116,7 @@ void Invariants::check_pins(const std::string& ns) {
     context_.server.each(kReplicaSets, ns, [&](const Name&, const JsonPtr& set) {
       if (text(*set, {"spec", "template", "metadata", "labels", kHash}) == hash) size = std::max(size, number(*set, {"spec", "replicas"}));
     });
-    if (wanted > 0 && size <= 0) {
+    if (wanted > 0 && size <= 0 && !taken_away_.contains(hash)) {
       violation("I12: service " + name.str() + " is pinned to " + hash + (size < 0 ? ", which does not exist" : ", which is scaled to 0"));
     }
     if (size >= wanted) {

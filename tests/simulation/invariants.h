@@ -27,6 +27,7 @@ class Invariants {
 
   Context& context_;
   std::set<std::string> seen_;
+  std::set<std::string> taken_away_;                // hashes of ReplicaSets that people deleted: no pin on them is ours to answer for
   std::map<Name, Time> small_since_;               // pinned Services whose set is smaller than its Deployment
   std::vector<std::string> violated_;
 };

@@ -37,7 +37,7 @@ void Traffic::lose(Evaluation& result, double share, std::string reason, std::st
 
 std::string Traffic::excuse_for_no_endpoints(const Name& name) const {
   const auto service = context_.server.find(kServices, name);
-  if (!service) return "";
+  if (!service) return context_.blame.of(name.str());
   Json selector = at(*service, {"spec", "selector"});
   if (!selector.is_object()) return "the Service has no selector";
   const std::string hash = text(selector, {kHash});

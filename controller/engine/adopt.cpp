@@ -108,7 +108,7 @@ void healthy(Pass& pass, const model::ReplicaSet& stable) {
   pass.next.refused_digest.clear();
   pass.next.refused_why.clear();
   pass.phase(Phase::Healthy, "Healthy");
-  pass.say("revision served by ReplicaSet " + stable.meta.name + " is the one wanted");
+  pass.say("ReplicaSet " + stable.meta.name + " serves, with the template that is wanted");
 }
 
 // The API server, or we between runs, hold the Deployment's present template back.

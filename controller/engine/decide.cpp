@@ -88,6 +88,8 @@ void on_run(Pass& pass) {
 }  // namespace
 
 Plan decide(const World& world, Time now) {
+  // Only its last watch event is still to come, or somebody else's finalizer holds it: nothing can or need be written.
+  if (world.rollout.deleting() && !world.rollout.has_finalizer() && !world.rollout.status.run) return {};
   Pass pass(world, now);
   pass.next.observed_generation = world.rollout.meta.generation;
   if (world.deployment) pass.next.target_generation = world.deployment->meta.generation;

@@ -47,7 +47,7 @@ bool pods_lost(Pass& pass, const model::ReplicaSet& canary) {
   for (const model::Pod* pod : pods_of(pass.w, canary))
     if (!pod->ready && !pod->trouble.empty()) trouble = "; " + pod->meta.name + ": " + pod->trouble;
   retreat(pass, Outcome::RolledBack, "PodsFailed",
-          "only " + std::to_string(ready) + " of " + plural(expected, "canary pod") + " are ready (maxUnready " +
+          "only " + std::to_string(ready) + " of " + plural(expected, "canary pod") + (expected == 1 ? " is" : " are") + " ready (maxUnready " +
               pass.rollout().analysis.max_unready + ")" + trouble);
   return true;
 }

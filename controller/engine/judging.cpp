@@ -59,9 +59,11 @@ void no_data(Pass& pass, const Sample& sample) {
   const auto& analysis = pass.rollout().analysis;
   run.tick_tried = sample.to;
   run.missing = sample.missing.substr(0, 512);
+  // A short silence is no news: Prometheus finds a new pod within seconds, and its series begin with its first request.
+  constexpr Duration kNoNews{10'000};
   if (!run.no_data_since) {
-    run.no_data_since = pass.now;  // one silent tick is no news: a new pod has no series before its first request
-  } else if (!run.no_data_told) {
+    run.no_data_since = pass.now;
+  } else if (!run.no_data_told && pass.now >= *run.no_data_since + kNoNews) {
     run.no_data_told = true;
     pass.event("NoData", "the weight is held: " + run.missing, true);
   }

@@ -30,7 +30,8 @@ void columns(Pass& pass) {
   next.step_text = next.weight_text = next.slo_text = "-";
   if (next.phase == Phase::RolledBack) {
     next.weight_text = "0%";
-    if (!next.history.empty()) next.slo_text = next.history.front().outcome;
+    if (!next.history.empty())
+      next.slo_text = next.history.front().breach.empty() ? next.history.front().outcome : "breach: " + next.history.front().breach;
   }
   if (!next.run) return;
   const Run& run = *next.run;
@@ -76,8 +77,9 @@ void detail_conditions(Pass& pass) {
   const bool synced = run.weight == run.weight_observed;
   set_condition(pass, "TrafficSynced", synced ? "True" : "False", synced ? "Observed" : "Shifting",
                 "canary weight desired " + std::to_string(run.weight) + "%, observed " + std::to_string(run.weight_observed) + "%");
-  set_condition(pass, "MetricsAvailable", run.no_data_since ? "False" : run.slos.empty() ? "Unknown" : "True",
-                run.no_data_since ? "NoData" : "Sampled", run.no_data_since ? run.missing : "samples arrive");
+  if (run.no_data_since) set_condition(pass, "MetricsAvailable", "False", "NoData", run.missing);
+  else if (run.slos.empty()) set_condition(pass, "MetricsAvailable", "Unknown", "NotSampled", "no sample was asked for yet");
+  else set_condition(pass, "MetricsAvailable", "True", "Sampled", "samples arrive");
   const bool breach = run.outcome == Outcome::RolledBack &&
                       std::any_of(run.slos.begin(), run.slos.end(), [](const auto& s) { return s.verdict == "Breach"; });
   std::string message;

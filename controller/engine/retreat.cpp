@@ -223,10 +223,12 @@ void retreating(Pass& pass) {
 void end_run(Pass& pass) {
   const Run run = *pass.next.run;
   const Outcome outcome = run.outcome.value_or(Outcome::RolledBack);
-  model::HistoryEntry entry{run.revision, model::text(outcome), run.why, run.started, pass.now, run.max_weight, 0};
+  model::HistoryEntry entry{run.revision, model::text(outcome), run.why, run.started, pass.now, run.max_weight, 0, ""};
   for (const auto& slo : run.slos) {
     const double excess = (slo.canary - slo.baseline) * slo.canary_requests;
-    if (slo.verdict == "Breach") entry.excess_failures = std::max(entry.excess_failures, std::max(0.0, excess));
+    if (slo.verdict != "Breach" || outcome != Outcome::RolledBack) continue;
+    entry.excess_failures = std::max({entry.excess_failures, 0.0, excess});
+    if (entry.breach.empty()) entry.breach = slo.name;
   }
   pass.next.history.insert(pass.next.history.begin(), entry);
   if (pass.next.history.size() > static_cast<std::size_t>(pass.rollout().history_limit))
@@ -235,7 +237,7 @@ void end_run(Pass& pass) {
     pass.next.refused_digest = run.template_digest;
     pass.next.refused_why = run.why;
     pass.phase(Phase::RolledBack, "RolledBack");
-    pass.event("RolledBack", "run " + std::to_string(run.revision) + " is taken back whole: " + run.why, true);
+    pass.event("RolledBack", "run " + std::to_string(run.revision) + " is rolled back completely: " + run.why, true);
   }
   pass.next.run.reset();
   pass.look_again(pass.now);

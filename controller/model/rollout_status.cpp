@@ -227,6 +227,7 @@ Json to_json(const RolloutStatus& status) {
                                {"endedAt", format_time(entry.ended)},
                                {"maxWeight", entry.max_weight},
                                {"excessFailures", entry.excess_failures}});
+    if (!entry.breach.empty()) json["history"].back()["breach"] = entry.breach;
   }
   for (const Condition& condition : status.conditions) {
     json["conditions"].push_back({{"type", condition.type},
@@ -261,7 +262,7 @@ RolloutStatus parse_rollout_status(const Json& json) {
   for (const Json& entry : read::array(json, {"history"})) {
     status.history.push_back({read::integer(entry, {"revision"}), read::text(entry, {"outcome"}), read::text(entry, {"why"}),
                               time_at(entry, "startedAt").value_or(Time{}), time_at(entry, "endedAt").value_or(Time{}),
-                              int_at(entry, {"maxWeight"}), read::number(entry, {"excessFailures"})});
+                              int_at(entry, {"maxWeight"}), read::number(entry, {"excessFailures"}), read::text(entry, {"breach"})});
   }
   for (const Json& condition : read::array(json, {"conditions"})) {
     status.conditions.push_back({read::text(condition, {"type"}), read::text(condition, {"status"}),

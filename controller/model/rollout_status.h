@@ -99,6 +99,7 @@ struct HistoryEntry {
   Time started, ended;
   int max_weight = 0;
   double excess_failures = 0;
+  std::string breach;                  // the SLO that was breached, "" if none was
 };
 
 struct Condition {

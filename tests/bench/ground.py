@@ -8,6 +8,7 @@ import tempfile
 
 from control_plane import Suite
 from installation import TOP
+from promises import check
 
 
 @contextlib.contextmanager
@@ -27,4 +28,5 @@ def control_plane(name):
 
 
 def end(name):
-    subprocess.run([f"{TOP}/hack/cluster", "down", "--name", name], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    done = subprocess.run([f"{TOP}/hack/cluster", "down", "--name", name], capture_output=True, text=True, check=False)
+    check(done.returncode == 0, f"the control plane {name} is not gone: {done.stderr}")

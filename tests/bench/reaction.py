@@ -18,8 +18,6 @@ from promises import check
 from scripted_world import World
 
 TARGET = 300  # ms
-ANALYSIS = {"interval": "2s", "warmup": "0s", "minBake": "2s", "minRequests": 20,
-            "slos": [{"errorRate": {"objective": "95%"}}, {"latency": {"threshold": "250ms", "objective": "90%"}}]}
 ROWS = [("retreat", "last Prometheus answer of the deciding sample -> weight 0 answered", TARGET),
         ("decision", "  of that, until the PATCH leaves the operator", None),
         ("sample", "first Prometheus answer of the deciding sample -> weight 0 answered", None),
@@ -62,9 +60,9 @@ class BarePatch:
 
 def repetition(world, name, bare):
     """Milliseconds by the names of ROWS; a list of them for the bare PATCHes."""
-    app = world.application(name).deploy(analysis=ANALYSIS)
+    app = world.application(name).deploy()
     around = [bare.measure() for _ in range(5)]
-    app.release("app:2", error_share=0.3)
+    app.release("app:2", error_share=0.3, requests_per_second=200)
     edited = time.monotonic()
     app.wait_outcome(1, "RolledBack")
     created = next(one for one in world.proxy.writes("replicasets") if one.method == "POST" and one.name.startswith(name + "-"))
@@ -94,8 +92,9 @@ def lane(suite, number, names):
 
 def options(parser):
     parser.add_argument("--repetitions", type=int, default=20, metavar="N", help="releases that are rolled back (default: 20)")
-    parser.add_argument("--lanes", type=int, default=2, metavar="N",
-                        help="operators that work beside each other, each on releases one after the other (default: 2)")
+    parser.add_argument("--lanes", type=int, default=1, metavar="N",
+                        help="operators that work beside each other, each on releases one after the other (default: 1; more are "
+                             "sooner over, but compete for the processor)")
 
 
 def measure(chosen, suite, conditions):

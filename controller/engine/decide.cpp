@@ -74,13 +74,13 @@ void on_run(Pass& pass) {
   if (pass.retreated()) return;
   if (pass.run().stage == Stage::Stepping || pass.run().stage == Stage::Filling) judge(pass);
   if (pass.retreated()) return;
-  // A stage that did nothing but end lets the next one start in the same pass; the status in between is written first.
+  // A stage that did nothing but end lets the next one start in the same pass; the status is written before that one acts.
   constexpr int kMostStagesInOnePass = 6;
   for (int i = 0; i < kMostStagesInOnePass && pass.next.run; ++i) {
     pass.take_moved();
     run_stage(pass);
     if (pass.retreated() || !pass.take_moved()) return;
-    pass.note();
+    pass.note_before_next_effect();
   }
   pass.look_again(pass.now);
 }
@@ -110,7 +110,7 @@ Plan decide(const World& world, Time now) {
   } else if (!world.departed) {
     adopt(pass);
     if (pass.next.run && pass.take_moved()) {
-      pass.note();
+      pass.note_before_next_effect();
       on_run(pass);
     }
   }
@@ -126,6 +126,7 @@ void Pass::checkpoint() {
 }
 
 void Pass::note() {
+  owed_ = false;
   report(*this);
   const model::RolloutStatus& before = written_ ? *written_ : w.rollout.status;
   if (model::to_json(before) != model::to_json(next)) {

@@ -27,7 +27,10 @@ class Pass {
   Run& run() { return *next.run; }
   const Run& run() const { return *next.run; }
 
-  void effect(Effect effect) { plan_.effects.push_back(std::move(effect)); }
+  void effect(Effect effect) {
+    if (owed_) note();
+    plan_.effects.push_back(std::move(effect));
+  }
   // Emitted after the status that records the transition was written, so that a crash may lose an event but never doubles it.
   void event(std::string reason, std::string message, bool warning = false) {
     events_.push_back({std::move(reason), std::move(message), warning});
@@ -80,6 +83,8 @@ class Pass {
   void checkpoint();
   // Writes the status here if it differs from what was last written in this pass; events and answers follow it.
   void note();
+  // note(), but not before there is something to do: a stage that only ended is told together with what the next one begins.
+  void note_before_next_effect() { owed_ = true; }
   Plan finish() &&;
 
  private:
@@ -89,6 +94,7 @@ class Pass {
   std::optional<model::RolloutStatus> written_;
   std::string reason_;
   bool moved_ = false;
+  bool owed_ = false;
   bool retreated_ = false;
 };
 

@@ -21,7 +21,7 @@ import socket
 import threading
 import time
 
-from installation import OPERATOR
+from installation import kubeconfig_of, operator_token
 
 PATH = re.compile(r"/(?:api/v1|apis/(?P<group>[^/]+)/[^/]+)(?:/namespaces/(?P<namespace>[^/]+))?/(?P<resource>[a-z]+)"
                   r"(?:/(?P<name>[^/]+))?(?:/(?P<subresource>[^/]+))?")
@@ -151,10 +151,7 @@ class ApiProxy:
         self.address = f"http://127.0.0.1:{self.server.server_address[1]}"
 
     def start(self):
-        _, _, namespace, account = OPERATOR.split(":")
-        path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
-        request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 7200}}
-        self.token = self.api.request("POST", path, request).json()["status"]["token"]
+        self.token = operator_token(self.api)
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
         return self
 
@@ -164,9 +161,7 @@ class ApiProxy:
         self.hang_up()
 
     def kubeconfig(self):
-        return json.dumps({"apiVersion": "v1", "kind": "Config", "current-context": "proxy",
-                           "clusters": [{"name": "proxy", "cluster": {"server": self.address}}], "users": [{"name": "none", "user": {}}],
-                           "contexts": [{"name": "proxy", "context": {"cluster": "proxy", "user": "none"}}]})
+        return kubeconfig_of({"server": self.address}, {})
 
     # The log ---------------------------------------------------------------------------------------------------------------
 

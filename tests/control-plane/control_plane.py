@@ -144,9 +144,10 @@ class Suite:
 
     # The run ---------------------------------------------------------------------------------------------------------------
 
-    def _cluster(self):
+    def connect(self, cluster="sluice-test"):
+        """To the cluster of KUBECONFIG; without one, to a control plane of that name, which is started if it is not there."""
         if "KUBECONFIG" not in os.environ:
-            name = ["--name", "sluice-test"]
+            name = ["--name", cluster]
             subprocess.run([f"{TOP}/hack/cluster", "up", "--control-plane-only", *name], check=True)
             settings = subprocess.run([f"{TOP}/hack/cluster", "env", *name], capture_output=True, text=True, check=True).stdout
             printed = subprocess.run(["bash", "-c", settings + "\nenv -0"], capture_output=True, text=True, check=True).stdout
@@ -155,7 +156,8 @@ class Suite:
             os.environ["PATH"] = os.environ["SLUICE_BIN"] + ":" + os.environ["PATH"]
         self.api = Api()
 
-    def _install(self, caches):
+    def install(self, caches):
+        """Sluice and the rights of the tests' users; returns when all of it is in force. caches: a folder for kubectl."""
         os.environ["KUBECACHEDIR"] = f"{caches}/before"  # what kubectl learns of the kinds while they still change is not kept
         install(self)
         os.environ["KUBECACHEDIR"] = f"{caches}/after"
@@ -200,7 +202,7 @@ class Suite:
         counts = [0, 0]
 
         def everything():
-            self._install(caches)
+            self.install(caches)
             with around:
                 counts[:] = self._run_cases(at_once)
         good = self._attempt("Sluice is installed, in force and left", everything)
@@ -215,7 +217,7 @@ class Suite:
         parser.add_argument("--operator", action="store_true",
                             help="an operator runs on this cluster: also check what it answers")
         self.options = parser.parse_args()
-        self._cluster()
+        self.connect()
         caches = tempfile.mkdtemp(prefix="sluice-kubectl-")
         try:
             passed, failed = self._report(around, at_once, caches)

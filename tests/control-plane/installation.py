@@ -64,6 +64,19 @@ def roles_aggregated(api):
     return True
 
 
+def operator_token(api):
+    """A token of the operator's ServiceAccount, so that its rights and the policies apply as they are shipped."""
+    _, _, namespace, account = OPERATOR.split(":")
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 7200}}
+    return api.request("POST", f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token", request).json()["status"]["token"]
+
+
+def kubeconfig_of(cluster, user):
+    """The text of a kubeconfig with one context."""
+    return json.dumps({"apiVersion": "v1", "kind": "Config", "current-context": "only", "clusters": [{"name": "only", "cluster": cluster}],
+                       "users": [{"name": "only", "user": user}], "contexts": [{"name": "only", "context": {"cluster": "only", "user": "only"}}]})
+
+
 class PolicyProbe:
     """Asks each policy, in dry runs, whether it acts already; objects of its own, which it removes."""
 

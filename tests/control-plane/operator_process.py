@@ -19,7 +19,7 @@ def free_port():
 
 
 class OperatorProcess:
-    """One operator that works on one namespace through one proxy.
+    """One operator that works on one namespace (None: on all) through one proxy.
 
     lease_namespace: where its Lease is; None: it runs without one, so that any number run beside each other.
     """
@@ -30,7 +30,7 @@ class OperatorProcess:
         kubeconfig = os.path.join(folder, f"{name}.kubeconfig")
         with open(kubeconfig, "w", encoding="utf-8") as file:
             file.write(proxy.kubeconfig())
-        self.command = [BINARY, "--kubeconfig", kubeconfig, "--namespace", namespace, "--prometheus", prometheus.address,
+        self.command = [BINARY, "--kubeconfig", kubeconfig, "--prometheus", prometheus.address, *(["--namespace", namespace] if namespace else []),
                         *(["--lease-namespace", lease_namespace] if lease_namespace else ["--no-leader-election"]), *arguments]
         self.process = None
         self.probe_port = None

@@ -25,9 +25,11 @@ from scripted_prometheus import Prometheus
 
 
 class World:
-    def __init__(self, suite, namespace=None, lease=False):
-        """lease: the operators elect a leader by a Lease in this namespace, for which they get the shipped Role here, too."""
-        self.suite, self.lease = suite, lease
+    def __init__(self, suite, namespace=None, lease=False, everywhere=False, access=ApiProxy):
+        """lease: the operators elect a leader by a Lease in this namespace, for which they get the shipped Role here, too.
+        everywhere: they watch all namespaces, as shipped. access: made for each operator, its way to the API server.
+        """
+        self.suite, self.lease, self.everywhere, self.access = suite, lease, everywhere, access
         self.namespace, self.own = namespace or suite.namespace, namespace is not None
         self.operators = []
         self.api = self.folder = self.kubelet = self.gateway = self.prometheus = self.operator = self.proxy = None
@@ -77,8 +79,8 @@ class World:
 
     def add_operator(self, name, arguments=()):
         """A further operator, with a proxy of its own; returns when it is ready."""
-        operator = OperatorProcess(name, ApiProxy(self.api).start(), self.namespace, self.prometheus, self.folder,
-                                   self.namespace if self.lease else None, arguments)
+        operator = OperatorProcess(name, self.access(self.api).start(), None if self.everywhere else self.namespace, self.prometheus,
+                                   self.folder, self.namespace if self.lease else None, arguments)
         self.operators.append(operator)
         operator.start()
         self.eventually(f"{name} is ready", lambda: self._alive(operator) and operator.is_ready())

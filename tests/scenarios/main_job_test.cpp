@@ -11,6 +11,7 @@ namespace {
 
 using model::Phase;
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 namespace resources = kube::resources;
 namespace read = model::read;
@@ -53,6 +54,24 @@ TEST_F(MainJob, AGoodReleaseIsPromotedAndItsPodsStay) {
   EXPECT_FALSE(paused());
   EXPECT_TRUE(stage.cluster().complete("shop", "web"));
   expect_clean();
+}
+
+TEST_F(MainJob, OnTheWayToTheCanaryNoStatusIsWrittenForItsOwnSake) {
+  adopt();
+  const std::size_t before = stage.cluster().writes("operator").size();
+  edit({{"version", "2"}});
+  ASSERT_TRUE(stage.run_until([&] { return stage.cluster().active_sets("shop", "web").size() == 2; })) << stage.story();
+  std::vector<std::string> written;
+  const auto& all = stage.cluster().writes("operator");
+  for (std::size_t i = before; i < all.size() && (written.empty() || written.back() != "create replicasets"); ++i)
+    written.push_back(all[i].verb + " " + all[i].resource.plural);
+  EXPECT_THAT(written, ElementsAre("patch rollouts",     // the run, before anything is done
+                                   "patch deployments",  // which stays paused until the pins are away
+                                   "patch services",     // pinned
+                                   "patch rollouts",     // the Deployment's generation, which the mark has raised
+                                   "patch rollouts",     // the canary's name, before it exists
+                                   "create replicasets"))
+      << stage.story();
 }
 
 TEST_F(MainJob, ErrorsAreRolledBackAndTheDeploymentStaysHeldOnTheRefusedTemplate) {

@@ -85,6 +85,8 @@ class Pass {
   void note();
   // note(), but not before there is something to do: a stage that only ended is told together with what the next one begins.
   void note_before_next_effect() { owed_ = true; }
+  // ... unless the next thing to do comes before any status: the first effect of a retreat.
+  void act_before_note() { owed_ = false; }
   Plan finish() &&;
 
  private:

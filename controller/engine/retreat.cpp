@@ -201,6 +201,7 @@ void retreat(Pass& pass, Outcome outcome, std::string reason, std::string why) {
   pass.event(std::move(reason), "run " + std::to_string(run.revision) + ": " + run.why + "; all traffic goes back to ReplicaSet " + run.stable,
              outcome == Outcome::RolledBack);
   pass.enter(Stage::Retreating, kNoTraffic);
+  pass.act_before_note();
   retreating(pass);
   pass.set_retreated();
   pass.look_again(pass.now);

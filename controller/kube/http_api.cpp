@@ -70,7 +70,7 @@ HttpApi::HttpApi(std::shared_ptr<CredentialSource> credentials, TransportCache::
   }
 }
 
-Expected<http::Response> HttpApi::exchange(http::Request request) {
+Expected<http::Response> HttpApi::exchange(http::Request request, std::stop_token stop) {
   const std::string target = request.target;
   request.headers["Accept"] = "application/json";
   request.headers["User-Agent"] = options_.user_agent;
@@ -81,7 +81,7 @@ Expected<http::Response> HttpApi::exchange(http::Request request) {
     if (!transport) return fail("connect to " + credentials->endpoint.url, std::move(transport.error()));
     for (const auto& [key, value] : credentials->headers) request.headers[key] = value;
     request.target = credentials->path_prefix + target;
-    auto response = (*transport)->send(request, options_.stop);
+    auto response = (*transport)->send(request, stop);
     if (!response || response->status != 401 || !again) return response;
     credentials_->refused();
   }
@@ -93,7 +93,7 @@ Expected<http::Response> HttpApi::read(const std::string& target, const std::str
     http::Request request;
     request.target = target;
     request.deadline = options_.read_deadline;
-    auto response = exchange(std::move(request));
+    auto response = exchange(std::move(request), options_.stop);
     if (response && response->status >= 200 && response->status < 300) return response;
     Error error = response ? error_of_response(*response, what) : response.error();
     if (!response) error.message = what + ": " + error.message;
@@ -109,7 +109,7 @@ Expected<http::Response> HttpApi::read(const std::string& target, const std::str
 Expected<Json> HttpApi::write(http::Request request, const std::string& what, const Json* json_patch) {
   request.deadline = options_.write_deadline;
   if (!request.body.empty() && !request.headers.contains("Content-Type")) request.headers["Content-Type"] = "application/json";
-  auto response = exchange(std::move(request));
+  auto response = exchange(std::move(request), {});
   if (!response) return fail(what, std::move(response.error()));
   if (response->status >= 200 && response->status < 300) return object_of(*response, what);
   Error error = error_of_response(*response, what);

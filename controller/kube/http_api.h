@@ -30,7 +30,9 @@ struct HttpApiOptions {
   int read_attempts = 4;
   Backoff backoff{Duration(200), Duration(5'000)};
   Duration longest_wait{10'000};           // Retry-After beyond this is reported instead of waited for
-  std::stop_token stop{};                  // ends every call with Cancelled
+  // Ends reads and watches with Cancelled. Writes come to their end: one that is abandoned may still happen after the lease
+  // was given up, and the lease itself is given up by a write.
+  std::stop_token stop{};
   // How to wait between attempts and where chance comes from, for tests; empty: really wait, and a seeded generator.
   std::function<void(Duration, std::stop_token)> wait{};
   std::function<double()> unit{};          // uniform in [0, 1); called from any thread
@@ -56,7 +58,7 @@ class HttpApi final : public Api {
 
  private:
   // One exchange; a 401 is tried again with fresh credentials.
-  Expected<http::Response> exchange(http::Request request);
+  Expected<http::Response> exchange(http::Request request, std::stop_token stop);
   Expected<http::Response> read(const std::string& target, const std::string& what);
   Expected<Json> write(http::Request request, const std::string& what, const Json* json_patch = nullptr);
 

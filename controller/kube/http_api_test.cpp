@@ -40,6 +40,18 @@ TEST(HttpApi, AsksUnderThePathOfTheResource) {
   EXPECT_EQ(http.transport->requests[2].target, "/apis/gateway.networking.k8s.io/v1/httproutes?labelSelector=app%3Dweb%2Ctier%21%3Dx");
 }
 
+TEST(HttpApi, StopEndsReadsButNoWriteOnItsWayNorTheReleaseOfALeaseAfterIt) {
+  std::stop_source stop;
+  stop.request_stop();
+  ScriptedHttp http({.stop = stop.get_token()});
+  const auto read = http.api.get(resources::kConfigMaps, kWeb);
+  ASSERT_FALSE(read);
+  EXPECT_TRUE(read.error().is(Error::Kind::Cancelled)) << to_string(read.error());
+  http.transport->answer(200, object("web", "2"));
+  const auto written = http.api.update(resources::kLeases, {{"metadata", {{"namespace", "shop"}, {"name", "web"}}}});
+  EXPECT_TRUE(written) << to_string(written.error());
+}
+
 TEST(HttpApi, NamesThatWouldLeaveThePathAreRefusedWithoutAsking) {
   ScriptedHttp http;
   for (const Name& name : {Name{"shop", ""}, Name{"shop", "a/b"}, Name{"shop", ".."}, Name{"..", "web"}, Name{"", "web"}, Name{"shop", "a\nb"}}) {

@@ -28,8 +28,9 @@ class ScriptedTransport final : public http::Transport {
   std::vector<http::Request> requests;
   std::vector<std::string> made_for;       // client certificates of the endpoints that a transport was made for
 
-  Expected<http::Response> send(const http::Request& request, std::stop_token) override {
+  Expected<http::Response> send(const http::Request& request, std::stop_token stop) override {
     requests.push_back(request);
+    if (stop.stop_requested()) return fail(Error::Kind::Cancelled, "stopped");
     if (answers.empty()) return fail(Error::Kind::Internal, "the script has no more answers");
     auto answer = std::move(answers.front());
     answers.pop_front();

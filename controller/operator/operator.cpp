@@ -19,6 +19,9 @@
 namespace sluice::op {
 namespace {
 
+// While the API server is out of reach a bad canary may have traffic: when it is back, the way back does not wait long.
+constexpr Backoff kReconcileBackoff{Duration(50), Duration(10'000)};
+
 // Uniform in [0, 1), from any thread.
 std::function<double()> chance() {
   struct Source {
@@ -64,7 +67,7 @@ class Shell {
                   log::warn("watching failed, will be tried again", {{"kind", kind}, {"error", to_string(error)}});
                 }),
         elector_(api, leader_options(), clock, unit_),
-        queue_(clock, unit_),
+        queue_(clock, unit_, kReconcileBackoff),
         events_(api, options.identity, clock),
         executor_(api, caches_, events_, clock, [this] { return may_write(); }),
         analysis_(options.prometheus, options.allowed_urls, http::make_transport,

@@ -122,6 +122,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.prometheus = prometheus
         super().__init__(*arguments)
 
+    def handle(self):
+        try:
+            super().handle()
+        except OSError:
+            pass  # who asked has gone, killed as a rule
+
     def log_message(self, *_):
         pass
 

@@ -284,7 +284,7 @@ void Stage::watch_invariants(const simulation::Change& change) {
   if (change.type == kube::WatchEvent::Type::Deleted) return;
   if (*change.resource == resources::kRollouts && change.before) watch_holds(change);
   const auto stored = cluster_.peek(resources::kRollouts, {change.name.ns, "web"});
-  const Json& status = stored ? read::at(*stored, {"status"}) : read::at(Json(), {});
+  const Json status = stored ? read::at(*stored, {"status"}) : Json();
   const std::string stage = read::text(status, {"run", "stage"});
   const auto percent = [&] {
     const auto route = cluster_.peek(resources::kHttpRoutes, {change.name.ns, "web"});

@@ -278,14 +278,15 @@ bool DeploymentController::get_new_replica_set(Pass& pass, bool create) {
   return true;
 }
 
-// promotion.capacity Rolling: no Service is pinned when the canary becomes the Deployment's.
+// promotion.capacity Rolling: the Deployment's own strategy lets the old pods go once the canary is the Deployment's.
 bool DeploymentController::hands_over_by_its_strategy(const Json& deployment) const {
   if (!has_annotation(deployment, "sluice.dev/handover")) return false;
-  bool pinned = false;
-  context_.server.each(kServices, name_of(deployment).ns, [&](const Name&, const JsonPtr& service) {
-    pinned |= has_annotation(*service, "sluice.dev/pin");
+  const Name name = name_of(deployment);
+  bool rolling = false;
+  context_.server.each(kRollouts, name.ns, [&](const Name&, const JsonPtr& rollout) {
+    rolling |= text(*rollout, {"spec", "targetRef", "name"}) == name.name && text(*rollout, {"spec", "promotion", "capacity"}) == "Rolling";
   });
-  return !pinned;
+  return rolling;
 }
 
 bool DeploymentController::scale_replica_set(Pass& pass, Set& set, int replicas, bool force, const std::string& excuse) {

@@ -1,6 +1,7 @@
 """The real operator as a process: started, killed, started again; its log is kept."""
 
 import http.client
+import itertools
 import os
 import signal
 import socket
@@ -12,10 +13,19 @@ from installation import TOP
 BINARY = os.environ.get("SLUICE_OPERATOR", f"{TOP}/build/dev/controller/sluice-operator")
 
 
+# Below the range that connections get their ports from, and each port once, as many operators start beside each other.
+PORTS = itertools.count(os.getpid() * 61)
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    while True:
+        port = 20000 + next(PORTS) % 12000
+        with socket.socket() as probe:
+            try:
+                probe.bind(("", port))
+                return port
+            except OSError:
+                continue
 
 
 class OperatorProcess:

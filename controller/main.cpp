@@ -110,6 +110,10 @@ int run(Flags flags, std::stop_source stop) {
   api_options.user_agent = std::string("sluice-operator/") + SLUICE_VERSION;
   api_options.stop = stop.get_token();
   kube::HttpApi api(*who, http::make_transport, api_options);
+  // The Lease has calls of its own that end soon: one that is slow must not cost the renewal after it.
+  api_options.read_deadline = api_options.write_deadline = Duration(4'000);
+  api_options.read_attempts = 1;
+  kube::HttpApi lease_api(*who, http::make_transport, api_options);
 
   const auto metrics_server = serve_text(flags.metrics_port, [&](const std::string& path) {
     return path == "/metrics" ? metrics.answer() : http::Response{404, {{"content-type", "text/plain"}}, "try /metrics\n"};
@@ -130,7 +134,7 @@ int run(Flags flags, std::stop_source stop) {
   flags.options.lease.ns = flags.lease_ns.empty() ? variable("POD_NAMESPACE", "sluice-system") : flags.lease_ns;
   flags.options.identity = variable("POD_NAME", "sluice-operator") + "_" + std::to_string(::getpid()) + "_" +
                            std::to_string(std::random_device{}());
-  const auto ended = op::run_operator(api, flags.options, clock, metrics, health, stop.get_token());
+  const auto ended = op::run_operator(api, lease_api, flags.options, clock, metrics, health, stop.get_token());
   if (!ended) return complain(ended.error());
   log::info("stopped");
   return 0;

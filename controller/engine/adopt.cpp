@@ -118,8 +118,12 @@ void held(Pass& pass) {
   if (stable == nullptr) {
     const auto active = active_sets(pass.w);
     pass.phase(Phase::Progressing, "TwoActiveReplicaSets");
-    pass.say("the template was edited while a native rolling update was still on; the newer ReplicaSet is scaled to 0 first");
-    if (active.size() > 1) pass.effect(ScaleReplicaSet{active.front()->meta.name, 0, active.front()->meta.resource_version});
+    if (active.size() < 2) return pass.say("waiting for the one ReplicaSet that serves");
+    // The one that is known to be good stays; where none is known, the older.
+    const bool newest_is_good = active.front()->meta.name == pass.next.stable_replica_set;
+    const model::ReplicaSet& unwanted = newest_is_good ? *active.back() : *active.front();
+    pass.say("the template was edited while a native rolling update was still on; ReplicaSet " + unwanted.meta.name + " is scaled to 0 first");
+    pass.effect(ScaleReplicaSet{unwanted.meta.name, 0, unwanted.meta.resource_version});
     return;
   }
   const bool same = stable->template_digest == d.template_digest;

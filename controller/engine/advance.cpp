@@ -199,7 +199,8 @@ void stepping(Pass& pass) {
   const auto& steps = pass.rollout().steps;
   const int count = static_cast<int>(steps.size());
   run.step = std::clamp(run.step, 1, count);
-  pass.phase(Phase::Progressing, "Stepping");
+  if (run.no_data_since) pass.phase(Phase::Holding, "NoData");
+  else pass.phase(Phase::Progressing, "Stepping");
   const model::ReplicaSet* canary = find_set(pass.w, run.canary);
   if (canary == nullptr) {
     if (run.weight == 0) return pass.enter(Stage::Creating);
@@ -222,7 +223,7 @@ void stepping(Pass& pass) {
   run.weight = step.weight;
   if (!run.route.empty()) {
     // The step is in the status before the weight is on the route (invariant I1).
-    pass.checkpoint();
+    if (run.weight_observed != step.weight) pass.checkpoint();
     if (!route_at(pass, step.weight)) return;
   } else if (run.weight_observed != step.weight) {
     run.weight_observed = step.weight;
@@ -234,7 +235,6 @@ void stepping(Pass& pass) {
     run.step_started = pass.now;
     run.hold_until = pass.now + step.hold;
   }
-  if (run.no_data_since) pass.phase(Phase::Holding, "NoData");
   const std::string place = "step " + std::to_string(run.step) + " of " + std::to_string(count) + ", " +
                             std::to_string(step.weight) + "% to the canary";
   const std::string stay = reason_to_stay(pass, step);

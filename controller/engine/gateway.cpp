@@ -68,6 +68,12 @@ bool capacity(Pass& pass, const model::ReplicaSet& canary, int replicas, const s
     run.canary_reached = replicas;
     return true;
   }
+  if (pods && static_cast<int>(ready.size()) >= replicas) {   // the deadline is for pods, not for what routes to them
+    run.progress_deadline.reset();
+    pass.because("WaitingForEndpoints");
+    pass.say("waiting for the endpoints of Service " + service + " to be the canary's " + plural(replicas, "pod"));
+    return false;
+  }
   if (!run.progress_deadline) run.progress_deadline = pass.now + pass.rollout().progress_deadline;
   std::string trouble = canary.status.failure;
   for (const model::Pod* pod : pods_of(pass.w, canary))
@@ -117,7 +123,7 @@ bool ensure_canary_service(Pass& pass, const model::ReplicaSet& canary) {
       return false;
     }
   }
-  if (run.repaired) run.repaired = pass.now;   // the settle before the next raise counts from here
+  if (run.repaired || (pass.w.route && joined(pass.w))) run.repaired = pass.now;   // the settle before the next raise counts from here
   pass.checkpoint();
   pass.effect(PutCanaryService{name, canary.hash});
   return false;

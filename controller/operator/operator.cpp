@@ -56,7 +56,7 @@ class KubeEvents final : public EventSink {
 // queued whole when leadership begins.
 class Shell {
  public:
-  Shell(kube::Api& api, const OperatorOptions& options, const Clock& clock, metrics::Registry& metrics, telemetry::Health& health)
+  Shell(kube::Api& api, kube::Api& lease_api, const OperatorOptions& options, const Clock& clock, metrics::Registry& metrics, telemetry::Health& health)
       : api_(api),
         options_(options),
         clock_(clock),
@@ -66,7 +66,7 @@ class Shell {
                 [](const std::string& kind, const Error& error) {
                   log::warn("watching failed, will be tried again", {{"kind", kind}, {"error", to_string(error)}});
                 }),
-        elector_(api, leader_options(), clock, unit_),
+        elector_(lease_api, leader_options(), clock, unit_),
         queue_(clock, unit_, kReconcileBackoff),
         events_(api, options.identity, clock),
         executor_(api, caches_, events_, clock, [this] { return may_write(); }),
@@ -179,9 +179,9 @@ class Shell {
 
 }  // namespace
 
-Expected<void> run_operator(kube::Api& api, const OperatorOptions& options, const Clock& clock, metrics::Registry& metrics,
+Expected<void> run_operator(kube::Api& api, kube::Api& lease_api, const OperatorOptions& options, const Clock& clock, metrics::Registry& metrics,
                             telemetry::Health& health, std::stop_token stop) {
-  Shell shell(api, options, clock, metrics, health);
+  Shell shell(api, lease_api, options, clock, metrics, health);
   health.started();
   shell.run(stop);
   return {};

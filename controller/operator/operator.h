@@ -30,8 +30,9 @@ struct OperatorOptions {
   std::string identity;                    // of this process, unique
 };
 
-// Runs until stop is requested. Error: it cannot start (the API is not there or not served).
-Expected<void> run_operator(kube::Api& api, const OperatorOptions& options, const Clock& clock, metrics::Registry& metrics,
+// Runs until stop is requested. `lease_api` is for the Lease alone, with short deadlines (kube/leader_election.h). Error: it cannot
+// start (the API is not there or not served).
+Expected<void> run_operator(kube::Api& api, kube::Api& lease_api, const OperatorOptions& options, const Clock& clock, metrics::Registry& metrics,
                             telemetry::Health& health, std::stop_token stop);
 
 }  // namespace sluice::op

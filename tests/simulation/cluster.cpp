@@ -56,6 +56,7 @@ void Cluster::Machinery::blame_people(const Change& change) {
 // The operator makes a canary smaller because people made its Deployment smaller. Down to 0 is never a scaling.
 std::string Cluster::Machinery::follows_scaling(const Json& set) const {
   const auto replicas = number(set, {"spec", "replicas"});
+  if (replicas == 0 && text(controller_of(set), {"kind"}) == "Deployment") return "an edit froze a native rolling update";
   for (const auto& [deployment, by] : scaled_down) {
     const auto d = server.find(kDeployments, deployment);
     if (!d || replicas == 0 || deployment.ns != name_of(set).ns) continue;

@@ -1,0 +1,11 @@
+// The exact interval for a probability, from x successes of n.
+// Source: Clopper, Pearson, "The use of confidence or fiducial limits illustrated in the case of the binomial" (1934).
+#pragma once
+
+namespace sluice::bench {
+
+// One-sided limits: each is wrong with probability at most 1 - confidence. 0 <= x <= n, n > 0.
+double lower_limit(long x, long n, double confidence);
+double upper_limit(long x, long n, double confidence);
+
+}  // namespace sluice::bench

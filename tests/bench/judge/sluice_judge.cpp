@@ -1,0 +1,92 @@
+#include "tests/bench/judge/sluice_judge.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <numeric>
+
+namespace sluice::bench {
+
+namespace {
+
+constexpr int kSpreadWindows = 99;  // of which the spread between pods is taken
+
+judge::ReplayWindow window(const Scenario& scenario, std::uint64_t seed) {
+  judge::ReplayWindow window;
+  Traffic traffic(scenario, seed);
+  for (int t = -scenario.history; t < scenario.ticks; ++t) window.ticks.push_back({traffic.next().counts});
+  window.pods.push_back(traffic.pods());
+  return window;
+}
+
+}  // namespace
+
+judge::TrialPlan plain_plan() {
+  judge::TrialPlan plan;
+  plan.slos = {{.name = "errors"}};
+  return plan;
+}
+
+judge::TrialPlan calibrated_plan(int windows, double phi, bool usable, double pod_spread) {
+  judge::TrialPlan plan = plain_plan();
+  plan.calibration.windows = windows;
+  plan.calibration.slos = {{phi, usable, pod_spread}};
+  return plan;
+}
+
+void SluiceJudge::advance(const Tick& tick) {
+  if (tick.new_weight && !trial_.plan.empty()) trial_ = judge::at_new_weight(trial_);
+  if (const auto done = judge::advance(rules_, trial_, {&tick.counts, 1}); !done) {  // the simulator or the judge is wrong
+    std::fprintf(stderr, "judge bench: %s\n", to_string(done.error()).c_str());
+    std::abort();
+  }
+}
+
+void SluiceJudge::before(const Tick& tick) {
+  if (knows_past_) advance(tick);
+}
+
+bool SluiceJudge::rolls_back(const Tick& tick) {
+  advance(tick);
+  return trial_.failed;
+}
+
+bool SluiceJudge::proven() const {
+  return judge::log_health(rules_.slos()[0], trial_.slos[0]) >= std::log(1 / rules_.plan().beta);
+}
+
+Replays replay(const Scenario& scenario, std::uint64_t seed, std::string_view name, int windows) {
+  const judge::TrialPlan plan = plain_plan();
+  Scenario healthy = scenario;
+  healthy.canary = {1, 0};
+  Replays replays;
+  replays.windows = windows;
+  // Twice from the same seeds: the spread between pods must be known before evidence is weighed.
+  std::vector<std::vector<judge::Counts>> pods;
+  for (int i = 0; i < std::min(windows, kSpreadWindows); ++i)
+    pods.push_back(window(healthy, run_seed(seed, name, static_cast<std::uint64_t>(i))).pods[0]);
+  replays.pod_spread = judge::pod_spread(pods);
+  for (int i = 0; i < windows; ++i) {
+    const auto one = window(healthy, run_seed(seed, name, static_cast<std::uint64_t>(i)));
+    replays.needed.push_back(judge::needed_phi(plan, 0, one, replays.pod_spread));
+  }
+  return replays;
+}
+
+Draw draw_calibration(const Replays& replays, int windows, Random& random) {
+  std::vector<std::size_t> order(replays.needed.size());
+  std::iota(order.begin(), order.end(), 0U);
+  Draw draw;
+  const auto count = std::min(order.size(), static_cast<std::size_t>(windows));
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto rest = static_cast<double>(order.size() - i);
+    std::swap(order[i], order[i + static_cast<std::size_t>(random.uniform() * rest)]);
+    const auto& needed = replays.needed[order[i]];
+    if (!needed) draw.usable = false;
+    else draw.phi = std::max(draw.phi, *needed);
+  }
+  return draw;
+}
+
+}  // namespace sluice::bench

@@ -45,12 +45,4 @@ Expected<Calibration> calibrate(const TrialPlan& plan, std::span<const ReplayWin
 // 1 to kLargestPhi, four to an octave. Empty: it alarms whatever phi is. Ticks that cannot be judged count as without data.
 std::optional<double> needed_phi(const TrialPlan& plan, std::size_t slo, const ReplayWindow& window, double pod_spread = 0);
 
-// Standard deviation of the logarithm of the pods' rates beyond what chance explains (method of moments), over windows of
-// [pod] counts. 0 if there is none, or fewer than two pods.
-double pod_spread(std::span<const std::vector<Counts>> windows);
-
-// By what the spread between pods may set two faultless arms of so many pods apart, at 0.5 % per side: exp(2.58*tau*sqrt(1/m1+1/m0)).
-// 1 where either is unknown (0).
-double pod_factor(double tau, int canary_pods, int baseline_pods);
-
 }  // namespace sluice::judge

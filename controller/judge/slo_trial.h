@@ -43,14 +43,15 @@ struct GaugeTrial {
   double steps = 0;
   int block_ticks = 0;
   int blocks = 0;
-  double canary_sum = 0;  // for showing
-  double baseline_sum = 0;
+  double canary_mean = 0;  // for showing
+  double baseline_mean = 0;
 
   friend bool operator==(const GaugeTrial&, const GaugeTrial&) = default;
 };
 
 struct SloTrial {
-  std::array<Question, kMaxBounds> questions{};  // as many as questions(plan) are in use
+  std::array<Question, kMaxBounds> questions{};
+  int asked = 0;                                 // the first so many of them are in use: questions(plan)
   HarmProcess absolute;                          // against objective_limit
   GaugeTrial gauge;
   RatioInterval interval;                        // of the only question
@@ -81,7 +82,11 @@ struct SloRules {
   double pod_spread = 0;
   double log_weight = kLogZero;  // in the average that decides; ln 0: it may not fail the canary
   double alpha = 0.01;
-  SloPlan gauge{};        // the limits of a gauge
+  bool harm_only = false;        // for replays: nothing that only promotion and sentences need
+  struct Gauge {
+    bool lower_is_worse = false;
+    double threshold = 0, scale = 0, relative = 0, absolute = 0;
+  } gauge;
   double health_relative = 0, health_absolute = 0;  // GaugeComparison: what promotion proves
 };
 
@@ -96,6 +101,7 @@ void drop_waiting(SloTrial& trial);
 
 // ln of the e-value of harm. An SLO whose canary never had a bad request has at most 0.
 double log_evidence(const SloRules& rules, const SloTrial& trial);
+double log_evidence(const SloRules& rules, const SloTrial& trial, int question);  // not of GaugeComparison
 // ln of the evidence that the canary is within the promotion limit: of the least proven question.
 double log_health(const SloRules& rules, const SloTrial& trial);
 

@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <numeric>
 
+#include "controller/judge/pod_spread.h"
+
 namespace sluice::bench {
 
 namespace {

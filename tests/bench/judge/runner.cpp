@@ -1,8 +1,6 @@
 #include "tests/bench/judge/runner.h"
 
 #include <cmath>
-#include <cstdio>
-#include <cstdlib>
 #include <optional>
 
 #include "tests/bench/judge/bound.h"
@@ -13,30 +11,22 @@ namespace {
 
 using Question = Cell::Question;
 
-judge::Rules rules_of(judge::TrialPlan plan) {
-  auto rules = judge::Rules::of(std::move(plan));
-  if (!rules) {
-    std::fprintf(stderr, "judge bench: %s\n", to_string(rules.error()).c_str());
-    std::abort();
-  }
-  return *std::move(rules);
-}
-
 // Rules by the phi they divide by: a handful in a cell.
 class RulesByPhi {
  public:
-  explicit RulesByPhi(double pod_spread) : pod_spread_(pod_spread) {}
-  const judge::Rules& of(const Draw& draw) {
+  RulesByPhi(double pod_spread, bool harm_only) : pod_spread_(pod_spread), harm_only_(harm_only) {}
+  const judge::SloRules& of(const Draw& draw) {
     const double key = draw.usable ? draw.phi : 0;
     auto found = rules_.find(key);
     if (found == rules_.end())
-      found = rules_.emplace(key, rules_of(calibrated_plan(kWindows, draw.phi, draw.usable, pod_spread_))).first;
+      found = rules_.emplace(key, rules_of(calibrated_plan(kWindows, draw.phi, draw.usable, pod_spread_), harm_only_)).first;
     return found->second;
   }
 
  private:
   double pod_spread_;
-  std::map<double, judge::Rules> rules_;
+  bool harm_only_;
+  std::map<double, judge::SloRules> rules_;
 };
 
 // One contender in one run.
@@ -111,8 +101,9 @@ Replays replay(const Cell& cell, std::uint64_t seed, int most) {
 }
 
 Tally run(const Cell& cell, std::uint64_t seed, long from, long to, const Replays& replays) {
-  static const judge::Rules kPlain = rules_of(plain_plan());
-  RulesByPhi calibrated(replays.pod_spread);
+  const bool harm_only = cell.question != Question::FalsePromotion;
+  const judge::SloRules plain = rules_of(plain_plan(), harm_only);
+  RulesByPhi calibrated(replays.pod_spread, harm_only);
   const std::string name = cell.name();
   Tally tally;
   for (long number = from; number < to; ++number) {
@@ -120,7 +111,7 @@ Tally run(const Cell& cell, std::uint64_t seed, long from, long to, const Replay
     Random random(own ^ 0x5eed);  // another sequence than the traffic's
     const Draw draw = draw_calibration(replays, kWindows, random);
     SluiceJudge with(calibrated.of(draw), true);
-    SluiceJudge without(kPlain, false);
+    SluiceJudge without(plain, false);
     std::vector<Rival> others;
     if (cell.rivals && number < kRivalRuns) others = rivals();
     std::vector<Entry> entries{{&tally[kCalibrated], &with, &with}, {&tally[kUncalibrated], &without, &without}};

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
-#include <cstdlib>
 #include <numeric>
 
 #include "controller/judge/pod_spread.h"
@@ -37,12 +35,15 @@ judge::TrialPlan calibrated_plan(int windows, double phi, bool usable, double po
   return plan;
 }
 
+judge::SloRules rules_of(const judge::TrialPlan& plan, bool harm_only) {
+  judge::SloRules rules = judge::slo_rules(plan, 0);
+  rules.harm_only = harm_only;
+  return rules;
+}
+
 void SluiceJudge::advance(const Tick& tick) {
-  if (tick.new_weight && !trial_.plan.empty()) trial_ = judge::at_new_weight(trial_);
-  if (const auto done = judge::advance(rules_, trial_, {&tick.counts, 1}); !done) {  // the simulator or the judge is wrong
-    std::fprintf(stderr, "judge bench: %s\n", to_string(done.error()).c_str());
-    std::abort();
-  }
+  if (tick.new_weight) judge::drop_waiting(trial_);
+  judge::update(trial_, rules_, tick.counts, ++ticks_);
 }
 
 void SluiceJudge::before(const Tick& tick) {
@@ -51,11 +52,12 @@ void SluiceJudge::before(const Tick& tick) {
 
 bool SluiceJudge::rolls_back(const Tick& tick) {
   advance(tick);
-  return trial_.failed;
+  return rules_.log_weight > judge::kLogZero && evidence() >= std::log(1 / rules_.alpha);
 }
 
 bool SluiceJudge::proven() const {
-  return judge::log_health(rules_.slos()[0], trial_.slos[0]) >= std::log(1 / rules_.plan().beta);
+  static const double kNeeded = std::log(1 / plain_plan().beta);
+  return judge::log_health(rules_, trial_) >= kNeeded;
 }
 
 Replays replay(const Scenario& scenario, std::uint64_t seed, std::string_view name, int windows) {

@@ -15,22 +15,29 @@ judge::TrialPlan plain_plan();
 // The same, as if calibrated with `windows` replays that came out so.
 judge::TrialPlan calibrated_plan(int windows, double phi, bool usable, double pod_spread);
 
+// The rules of such a plan. `harm_only`: PASS is not asked for, which halves the time.
+judge::SloRules rules_of(const judge::TrialPlan& plan, bool harm_only);
+
+// Steps one SLO without the bookkeeping of a judge::Trial; sluice_judge_test.cpp shows that the two agree.
 class SluiceJudge : public Contender {
  public:
   // `rules` outlives it. With `knows_past` the baseline's rate is learned before the canary comes.
-  SluiceJudge(const judge::Rules& rules, bool knows_past) : rules_(rules), knows_past_(knows_past) {}
+  SluiceJudge(const judge::SloRules& rules, bool knows_past) : rules_(rules), knows_past_(knows_past), trial_(judge::begin(rules)) {}
 
   void before(const Tick& tick) override;
   bool rolls_back(const Tick& tick) override;
+  // ln of the evidence against the canary.
+  double evidence() const { return judge::log_evidence(rules_, trial_); }
   // The canary is proven inside the promotion limit now.
   bool proven() const;
 
  private:
   void advance(const Tick& tick);
 
-  const judge::Rules& rules_;
+  const judge::SloRules& rules_;
   bool knows_past_;
-  judge::Trial trial_;
+  judge::SloTrial trial_;
+  int ticks_ = 0;
 };
 
 // What replays of a scenario's healthy traffic say, each drawn anew.

@@ -20,6 +20,20 @@ judge::ReplayWindow window(const Scenario& scenario, std::uint64_t seed) {
   return window;
 }
 
+// As judge::needed_phi, which looks for the phi by halving; most windows need none, and one look shows it: what does not alarm at phi 1
+// without the cap never alarms (controller/judge/replay.cpp).
+std::optional<double> needed_phi(const judge::ReplayWindow& window, double pod_spread) {
+  judge::SloRules rules = rules_of(calibrated_plan(1, 1, true, pod_spread), true);
+  for (judge::HarmTest& harm : rules.harm) harm.cap = 0;
+  judge::SloTrial trial = judge::begin(rules);
+  int ticks = 0;
+  for (const auto& row : window.ticks) {
+    judge::update(trial, rules, row[0], ++ticks);
+    if (judge::log_evidence(rules, trial) >= std::log(1 / rules.alpha)) return judge::needed_phi(plain_plan(), 0, window, pod_spread);
+  }
+  return 1;
+}
+
 }  // namespace
 
 judge::TrialPlan plain_plan() {
@@ -61,20 +75,21 @@ bool SluiceJudge::proven() const {
 }
 
 Replays replay(const Scenario& scenario, std::uint64_t seed, std::string_view name, int windows) {
-  const judge::TrialPlan plan = plain_plan();
   Scenario healthy = scenario;
   healthy.canary = {1, 0};
+  const auto draw = [&](int i) { return window(healthy, run_seed(seed, name, static_cast<std::uint64_t>(i))); };
   Replays replays;
   replays.windows = windows;
-  // Twice from the same seeds: the spread between pods must be known before evidence is weighed.
+  // The spread between pods must be known before evidence is weighed.
+  std::vector<judge::ReplayWindow> first;
   std::vector<std::vector<judge::Counts>> pods;
-  for (int i = 0; i < std::min(windows, kSpreadWindows); ++i)
-    pods.push_back(window(healthy, run_seed(seed, name, static_cast<std::uint64_t>(i))).pods[0]);
-  replays.pod_spread = judge::pod_spread(pods);
-  for (int i = 0; i < windows; ++i) {
-    const auto one = window(healthy, run_seed(seed, name, static_cast<std::uint64_t>(i)));
-    replays.needed.push_back(judge::needed_phi(plan, 0, one, replays.pod_spread));
+  for (int i = 0; i < std::min(windows, kSpreadWindows); ++i) {
+    first.push_back(draw(i));
+    pods.push_back(first.back().pods[0]);
   }
+  replays.pod_spread = judge::pod_spread(pods);
+  for (int i = 0; i < windows; ++i)
+    replays.needed.push_back(needed_phi(i < kSpreadWindows ? first[static_cast<std::size_t>(i)] : draw(i), replays.pod_spread));
   return replays;
 }
 

@@ -27,14 +27,17 @@ def table(head, rows):
 
 
 class Conditions:
-    """Machine, operator and cluster of a measurement."""
+    """Machine and commit of a measurement, and operator and cluster where it has them."""
 
-    def __init__(self, top, api, operator):
-        version = subprocess.run([operator, "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    def __init__(self, top, api=None, operator=None):
         commit = subprocess.run(["git", "-C", top, "describe", "--always", "--dirty"], capture_output=True, text=True, check=False).stdout.strip()
-        self.known = {"processor": processor(), "cores": os.cpu_count(), "load before": round(os.getloadavg()[0], 1),
-                      "operator": f"{version} ({os.path.relpath(operator, top)})", "commit": commit or "unknown",
-                      "kubernetes": api.request("GET", "/version").json()["gitVersion"]}
+        self.known = {"processor": processor(), "cores": os.cpu_count(), "load before": round(os.getloadavg()[0], 1)}
+        if operator:
+            version = subprocess.run([operator, "--version"], capture_output=True, text=True, check=True).stdout.strip()
+            self.known["operator"] = f"{version} ({os.path.relpath(operator, top)})"
+        self.known["commit"] = commit or "unknown"
+        if api:
+            self.known["kubernetes"] = api.request("GET", "/version").json()["gitVersion"]
 
     def __str__(self):
         return "\n".join(f"{name + ':':14}{value}" for name, value in self.known.items())
@@ -46,10 +49,10 @@ def processor():
 
 
 class Report:
-    """figures: what goes to JSON; text: the same for people."""
+    """figures: what goes to JSON; text: the same for people; kept: False if a promise was measured not to be."""
 
-    def __init__(self, benchmark, conditions, figures, text):
-        self.benchmark, self.conditions, self.figures, self.text = benchmark, conditions, figures, text
+    def __init__(self, benchmark, conditions, figures, text, kept=True):
+        self.benchmark, self.conditions, self.figures, self.text, self.kept = benchmark, conditions, figures, text, kept
 
     def show(self):
         print(f"\n{self.conditions}\n\n{self.text}", flush=True)

@@ -154,8 +154,10 @@ Tick Traffic::next() {
   const int canaries = canary_pods();
   Arm canary{requests * w, t >= scenario_.onset ? scenario_.canary.at(base) : base, 0, canaries};
   Arm baseline{requests * (1 - w), base, w > 0 ? canaries : 0, Scenario::kPods};
+  if (tick.new_weight)
+    for (Pod& pod : pods_) pod.all = {};
   if (t == 0) {  // the canary's pods are new, and its first tick begins with a scrape
-    for (Pod& pod : pods_) pod.all = pod.late = {};
+    for (Pod& pod : pods_) pod.late = {};
     late_ = {};
     silent_ = 0;
   }

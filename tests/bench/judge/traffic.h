@@ -67,13 +67,14 @@ class Traffic {
 
   // The next tick: `history` ticks without a canary come first, then `ticks` with one (it does not end there).
   Tick next();
-  // Requests of each pod since the canary came; the canary's pods first.
+  // Requests of each pod since the weight last changed (pods whose shares of a drifting day differ cannot be compared); the canary's
+  // pods first.
   std::vector<judge::Counts> pods() const;
 
  private:
   struct Pod {
     double log_rate = 0;   // in standard deviations
-    judge::Counts all;     // since the canary came
+    judge::Counts all;     // since the weight last changed
     judge::Counts scraped; // CounterResets: the counters at the last scrape
     judge::Counts late;    // MissingScrapes: counted since the last scrape
   };

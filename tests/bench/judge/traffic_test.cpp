@@ -190,6 +190,15 @@ TEST(Traffic, HarmBeginsAtTheOnsetAndHistoryHasNoCanary) {
   }
 }
 
+TEST(Traffic, PodsAreComparedOverTicksOfOneWeight) {
+  Traffic traffic(scenario(Model::WeightSteps, 0.01, 0.1, 5000), 1);
+  for (int t = 0; t < 480; ++t) traffic.next();
+  const auto pods = traffic.pods();
+  // The last of four steps; were the first ones in it, the canary's pod, which had little traffic then, would seem the worse.
+  EXPECT_NEAR((pods[0].total + pods[9].total) / (5000 * Scenario::kSeconds * 120 * (0.5 + 0.5 / 9)), 1, 0.01);
+  EXPECT_NEAR(pods[0].ratio() / pods[9].ratio(), 1, 0.02);
+}
+
 TEST(Traffic, PodsAddUpToTheArms) {
   Traffic traffic(scenario(Model::Independent, 0.05, 0.3), 1);
   judge::Counts canary, baseline;

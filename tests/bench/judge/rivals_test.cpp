@@ -84,6 +84,14 @@ TEST(MannWhitney, LooksEveryFifteenMinutes) {
   EXPECT_EQ(rolls_back(calm, {tick(1000, 10, 1000, 9), tick(1000, 12, 1000, 12), tick(1000, 9, 1000, 10), tick(1000, 11, 1000, 11)}, 480), 0);
 }
 
+TEST(MannWhitney, MinutesWithoutErrorsAreNoShift) {
+  MannWhitneyRule rule;
+  // One error of the canary in five minutes and none of the baseline: nearly all points are 0, and so is the shift.
+  std::vector<Tick> rare(20, tick(250, 0, 250, 0));
+  rare[0] = tick(250, 1, 250, 0);
+  EXPECT_EQ(rolls_back(rule, rare, 480), 0);
+}
+
 // 20 of 1000 against 10 of 1000: pooled share 0.015, z = 0.01 / sqrt(0.015*0.985*0.002) = 1.8396; twice that much: 2.6016.
 TEST(NaiveZ, RollsBackBeyondTheOnePercentPoint) {
   Totals totals;

@@ -89,8 +89,8 @@ def promises(figures):
     healthy = cells_of(figures, "false-rollback")
     alone = [cell for cell in healthy if cell["independent"]]
     rest = [cell for cell in healthy if not cell["independent"]]
-    shares("false rollbacks <= 1 %, independent requests, calibrated", "false-rollback", CALIBRATED, alone)
-    shares("false rollbacks <= 1 %, independent requests, uncalibrated", "false-rollback", UNCALIBRATED, alone)
+    shares("false rollbacks <= 1 %, independent, calibrated", "false-rollback", CALIBRATED, alone)
+    shares("false rollbacks <= 1 %, independent, uncalibrated", "false-rollback", UNCALIBRATED, alone)
     shares("false rollbacks <= 1.5 %, bursts and pods, calibrated", "false-rollback", CALIBRATED, rest)
     at_margin = cells_of(figures, "false-promotion", independent=True)
     shares("false promotions <= 5 %, calibrated", "false-promotion", CALIBRATED, at_margin)

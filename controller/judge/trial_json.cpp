@@ -142,7 +142,8 @@ Unexpected corrupt(const std::string& what) {
 json slo_json(const SloTrial& s) {
   static const SloTrial kFresh;
   json questions = json::array();
-  for (std::size_t i = 0; i < static_cast<std::size_t>(s.asked); ++i) questions.push_back(row_of([&](auto&& f) { question_row(s.questions[i], f); }));
+  for (std::size_t i = 0; i < static_cast<std::size_t>(s.asked); ++i)
+    questions.push_back(row_of([&](auto&& f) { question_row(s.questions[i], f); }));
   json slo{{"questions", std::move(questions)}, {"counts", row_of([&](auto&& f) { count_row(s, f); })}};
   if (s.absolute != kFresh.absolute) slo["absolute"] = row_of([&](auto&& f) { harm_row(s.absolute, f); });
   if (s.interval != kFresh.interval)

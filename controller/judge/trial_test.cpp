@@ -190,7 +190,7 @@ TEST(Trial, ManySlosAreJoinedByTheAverage) {
   EXPECT_NE(v.slos[0].state, SloVerdict::State::Breach);
   EXPECT_EQ(v.sentence.rfind("FAIL slo-1: ", 0), 0u) << v.sentence;
   double sum = 0;
-  for (int i = 0; i < 4; ++i) sum += std::exp(log_evidence(slo_rules(plan, static_cast<std::size_t>(i)), trial.slos[static_cast<std::size_t>(i)])) / 4;
+  for (std::size_t i = 0; i < 4; ++i) sum += std::exp(log_evidence(slo_rules(plan, i), trial.slos[i])) / 4;
   EXPECT_NEAR(v.evidence, sum, 1e-9 * sum);
 }
 

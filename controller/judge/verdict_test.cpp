@@ -107,7 +107,8 @@ TEST(Verdict, TheEndWithoutProofIsInconclusiveAndNeverAPass) {
   EXPECT_EQ(v.state, Verdict::State::Inconclusive);
   EXPECT_EQ(name(v.state), "Inconclusive");
   EXPECT_TRUE(v.no_harm);
-  EXPECT_THAT(v.sentence, HasSubstr("INCONCLUSIVE after 40 ticks in 10 min: neither proven good nor proven bad, which is not a pass. errors: "));
+  EXPECT_THAT(v.sentence, HasSubstr("INCONCLUSIVE after 40 ticks in 10 min: neither proven good nor proven bad, which is not a pass. "
+                                    "errors: "));
   EXPECT_THAT(v.sentence, HasSubstr("baseline 0.148% of 27,000 in 10 min"));
   // What was decided stays decided.
   EXPECT_EQ(final_verdict(plan, after(plan, {}, {{7500, 0}, {7500, 5}}, 25)).state, Verdict::State::Pass);
@@ -182,7 +183,8 @@ TEST(Verdict, ADistributionShowsWhereItsQuantilesLie) {
 TEST(Verdict, ALatencySentenceNamesTheBound) {
   TrialPlan plan;
   plan.slos = {{.name = "latency", .kind = SloPlan::Kind::Latency, .limit_text = "250ms"}};
-  EXPECT_THAT(verdict(plan, after(plan, {}, {{100, 3}, {900, 20}}, 3)).sentence, HasSubstr("3% of 300 canary requests took longer than 250ms"));
+  EXPECT_THAT(verdict(plan, after(plan, {}, {{100, 3}, {900, 20}}, 3)).sentence,
+              HasSubstr("3% of 300 canary requests took longer than 250ms"));
 }
 
 TEST(Verdict, TheForecastIsAboutWhatItTakes) {

@@ -130,6 +130,7 @@ bool sane(const SloTrial& s) {
   ok = ok && finite({g.harm.sum, g.harm.log_e, g.health.sum, g.health.log_e, g.block_harm, g.block_health, g.last, g.canary_mean,
                      g.baseline_mean}) &&
        g.harm.squares >= 0 && g.health.squares >= 0 && g.steps >= 0;
+  for (const SymmetricProcess* p : {&g.harm, &g.health}) ok = ok && std::abs(p->sum) < 1e15 && p->squares < 1e15;
   for (const PodBad& pod : s.pods.places) ok = ok && pod.bad >= 0;
   return ok && s.pods.bad >= 0;
 }

@@ -101,6 +101,32 @@ TEST(Trial, ABadCanaryIsFoundWithinMinutes) {
   EXPECT_LE(median({.rate = 500, .weight = 0.1, .base = 0.01, .ratio = 20}), 3);
 }
 
+TEST(Trial, ACanaryOnThePromotionLimitIsProvenGoodNoMoreOftenThanPromised) {
+  const TrialPlan plan = plan_of(1);
+  const auto rules = Rules::of(plan);
+  std::mt19937_64 random(17);
+  const double base = 0.002, ratio = health_limit(plan, plan.slos[0]).at(base) / base;
+  int proven = 0, of_equals = 0;
+  constexpr int kRuns = 500;
+  for (int run = 0; run < kRuns; ++run) {
+    bool bad_was_proven = false, good_was_proven = false;
+    Trial bad = begin(*rules), good = bad;
+    for (int t = 0; t < 100; ++t) {
+      const double weight = t < 50 ? 0.1 : 0.5;
+      const SloTick worse = Traffic{.rate = 50, .weight = weight, .base = base, .ratio = ratio}.tick(random);
+      const SloTick equal = Traffic{.rate = 50, .weight = weight, .base = base}.tick(random);
+      ASSERT_TRUE(advance(*rules, bad, std::span(&worse, 1)));
+      ASSERT_TRUE(advance(*rules, good, std::span(&equal, 1)));
+      bad_was_proven = bad_was_proven || log_health(rules->slos()[0], bad.slos[0]) >= std::log(1 / plan.beta);
+      good_was_proven = good_was_proven || log_health(rules->slos()[0], good.slos[0]) >= std::log(1 / plan.beta);
+    }
+    proven += bad_was_proven;
+    of_equals += good_was_proven;
+  }
+  EXPECT_LE(proven, 37);  // 25 expected at most; 37 or fewer with 99 %
+  EXPECT_GE(of_equals, kRuns / 3);
+}
+
 TEST(Trial, ItNeverFailsOnTheFirstTick) {
   const TrialPlan plan = plan_of(1);
   Trial trial = after(plan, {}, {{0, 0}, {9000, 9}}, 8);

@@ -26,10 +26,17 @@ Trial after(const TrialPlan& plan, Trial trial, const SloTick& tick, int times =
   return trial;
 }
 
+// The same in place, for simulations.
+void step(const Rules& rules, Trial& trial, const SloTick& tick) {
+  const auto ok = advance(rules, trial, std::span(&tick, 1));
+  EXPECT_TRUE(ok) << to_string(ok.error());
+}
+
 // Ticks until the trial failed, or `most` + 1.
 int ticks_to_fail(const TrialPlan& plan, Trial trial, const Traffic& traffic, std::mt19937_64& random, int most) {
+  const auto rules = Rules::of(plan);
   for (int t = 1; t <= most; ++t) {
-    trial = after(plan, trial, traffic.tick(random));
+    step(*rules, trial, traffic.tick(random));
     if (trial.failed) return t;
   }
   return most + 1;
@@ -51,13 +58,14 @@ double upper_limit(int x, int n) {
 TEST(Trial, AHealthyCanaryIsRolledBackLessOftenThanPromised) {
   const TrialPlan plan = plan_of(1);
   std::mt19937_64 random(1);
+  const auto rules = Rules::of(plan);
   int failed = 0;
   constexpr int kRuns = 2000;
   for (int run = 0; run < kRuns; ++run) {
     Trial trial;
     for (double weight : {0.05, 0.25, 0.5}) {
       const Traffic traffic{.rate = 50, .weight = weight, .base = run % 2 == 0 ? 0.001 : 0.01};
-      for (int t = 0; t < 25; ++t) trial = after(plan, trial, traffic.tick(random));
+      for (int t = 0; t < 25; ++t) step(*rules, trial, traffic.tick(random));
       trial = at_new_weight(trial);
     }
     failed += trial.failed;
@@ -68,6 +76,7 @@ TEST(Trial, AHealthyCanaryIsRolledBackLessOftenThanPromised) {
 TEST(Trial, DriftSharedByBothArmsUnderAWeightRampIsNotTheCanarysFault) {
   const TrialPlan plan = plan_of(1);
   std::mt19937_64 random(2);
+  const auto rules = Rules::of(plan);
   int failed = 0;
   constexpr int kRuns = 500;
   for (int run = 0; run < kRuns; ++run) {
@@ -77,7 +86,7 @@ TEST(Trial, DriftSharedByBothArmsUnderAWeightRampIsNotTheCanarysFault) {
       for (int i = 0; i < 25; ++i, ++t) {
         const bool outage = t >= 30 && t < 38;
         const Traffic traffic{.rate = 50, .weight = weight, .base = outage ? 0.1 : 0.001 * (1 + 0.1 * t)};
-        trial = after(plan, trial, traffic.tick(random));
+        step(*rules, trial, traffic.tick(random));
       }
     failed += trial.failed;
   }

@@ -1,5 +1,5 @@
 // What judging costs: per update, beside a loop of fixed work, so that figures of different machines can be compared.
-//   build/release/controller/judge/judge_benchmark
+//   build/release/controller/judge/judge_benchmark      (where the machine has other work, read the CPU column)
 #include <cmath>
 #include <vector>
 #include <benchmark/benchmark.h>

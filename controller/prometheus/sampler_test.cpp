@@ -174,6 +174,84 @@ TEST_F(Shop, WithoutBucketsLatencyIsUnknownNotBad) {
   EXPECT_THAT(s.missing, HasSubstr("no usable series match http_request_duration_seconds_bucket{status=\"204\""));
 }
 
+TEST_F(Shop, EachPodIsCountedForItself) {
+  for (int i = 0; i <= 4; ++i) scrape("web-new-bbbbb", 15 * i + 2, 10 * i, 0, 8 * i);
+  const Sample s = take(request(30, 45));
+  EXPECT_EQ(s.slos[0].canary, (judge::Counts{22, 2})) << "the second pod's scrape at 47 s is of the next tick";
+  ASSERT_EQ(s.pods.size(), 2u);
+  EXPECT_EQ(take(request(30, 50)).pods[0].canary, (std::map<std::string, judge::Counts>{{canary_pod, {12, 2}}, {"web-new-bbbbb", {20, 0}}}));
+  EXPECT_EQ(s.pods[1].baseline.at(baseline_pod), (judge::Counts{90, 9}));
+}
+
+TEST_F(Shop, AWrongClockOfPrometheusShiftsTheTick) {
+  ManualClock ours(at(60 - 3600 * 0.05));  // Prometheus is three minutes ahead: its 60 s are our -120 s
+  fake->date = [](const http::Request&) { return at(60); };
+  Sampler corrected{Client(fake), &ours};
+  SampleRequest r = request(30 - 180, 45 - 180);
+  r.canary.pods.warm_until[canary_pod] = at(15 - 180);
+  const auto s = corrected.sample(r);
+  ASSERT_TRUE(s) << to_string(s.error());
+  EXPECT_EQ(s->slos[0].canary, (judge::Counts{12, 2}));
+  EXPECT_EQ(s->slos[1].baseline, (judge::Counts{90, 9}));
+  EXPECT_EQ(s->to, r.to) << "times stay the caller's";
+  EXPECT_THAT(s->notes, Contains(HasSubstr("clock: Prometheus' clock is 3m")));
+  EXPECT_THAT(s->notes, Contains(HasSubstr("ahead of ours")));
+  r.canary.pods.warm_until[canary_pod] = at(45 - 180);
+  EXPECT_EQ(corrected.sample(r)->slos[0].canary.total, 0) << "a warm-up is told in our time, too";
+}
+
+TEST_F(Shop, ClocksThatAgreeCostNothing) {
+  ManualClock ours(at(60));
+  fake->date = [](const http::Request&) { return at(60); };
+  Sampler corrected{Client(fake), &ours};
+  ASSERT_TRUE(corrected.sample(request(15, 30)));
+  const std::size_t before = fake->queries.size();
+  const auto s = corrected.sample(request(30, 45));
+  EXPECT_EQ(fake->queries.size() - before, 8u);
+  EXPECT_THAT(s->notes, IsEmpty());
+}
+
+TEST_F(Shop, NativeHistogramsAreUsedWhereThereAreNoBuckets) {
+  for (const auto& [pod, slow] : {std::pair{canary_pod, 5.0}, std::pair{baseline_pod, 1.0}})
+    for (int i = 0; i <= 3; ++i)
+      fake->add_native("native_seconds", labels(pod), {at(15 * i), 20.0 * i, {{0.125, 0.25, (20 - slow) * i}, {0.25, 0.5, slow * i}}});
+  SampleRequest r = request(30, 45);
+  r.slos = {{"latency", LatencyQuery{"native_seconds", Duration(250)}}};
+  const Sample s = take(r);
+  EXPECT_EQ(s.missing, "");
+  EXPECT_EQ(s.bounds[0], "0.25");
+  EXPECT_EQ(s.slos[0].canary, (judge::Counts{20, 5}));
+  EXPECT_EQ(s.slos[0].baseline, (judge::Counts{20, 1}));
+  EXPECT_DOUBLE_EQ(s.observed_spacing, 15);
+}
+
+TEST_F(Shop, ScrapePhasesOfTheArmsMayDiffer) {
+  // The canary is scraped at 0, 15, ... and the baseline 14 s later; every request of both is counted once.
+  std::shared_ptr<FakePrometheus> other = std::make_shared<FakePrometheus>();
+  fake = other;
+  for (int i = 0; i <= 20; ++i) {
+    scrape(canary_pod, 15 * i, 10 * i, 0, 8 * i);
+    scrape(baseline_pod, 15 * i + 14, 90 * i, 0, 81 * i);
+  }
+  Sampler asked{Client(fake)};
+  judge::Counts canary, baseline;
+  for (double from = 15; from < 285; from += 15) {
+    const auto s = asked.sample(request(from, from + 15));
+    ASSERT_TRUE(s && s->slos[0].present) << from;
+    EXPECT_EQ(s->slos[0].canary.total, 10) << from;
+    EXPECT_EQ(s->slos[0].baseline.total, 90) << from;
+  }
+}
+
+TEST_F(Shop, ASampleThatComesTooLateCostsRequestsAndErrorsAlike) {
+  scrape(baseline_pod, 70, 360, 0, 300);
+  EXPECT_FALSE(take(request(60, 75)).slos[0].present);
+  scrape(canary_pod, 74, 1000, 100, 900);  // arrives after its tick was read
+  scrape(canary_pod, 90, 1010, 101, 908);
+  scrape(baseline_pod, 85, 450, 0, 380);
+  EXPECT_EQ(take(request(75, 90)).slos[0].canary, (judge::Counts{11, 1})) << "only what came after it";
+}
+
 TEST_F(Shop, StoppingEndsTheQuestions) {
   std::stop_source source;
   source.request_stop();

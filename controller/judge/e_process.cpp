@@ -13,23 +13,23 @@ struct Grid {
   std::array<double, HarmProcess::kEffects> log_weight{};
 };
 
-// Odds multiples 1.3 ... 100, evenly spaced in the logarithm, weights proportional to c^(-1/4): small effects are the
-// likelier and the harder ones.
-Grid make_grid() {
+// Evenly spaced in the logarithm, weights proportional to c^(-1/4): small effects are the likelier and the harder ones.
+Grid make_grid(double first, double last) {
   Grid grid;
   constexpr int n = HarmProcess::kEffects;
   double sum = 0;
-  for (int j = 0; j < n; ++j) {
-    grid.odds[j] = 1.3 * std::pow(100 / 1.3, static_cast<double>(j) / (n - 1));
+  for (std::size_t j = 0; j < n; ++j) {
+    grid.odds[j] = first * std::pow(last / first, static_cast<double>(j) / (n - 1));
     sum += std::pow(grid.odds[j], -0.25);
   }
-  for (int j = 0; j < n; ++j) grid.log_weight[j] = -0.25 * std::log(grid.odds[j]) - std::log(sum);
+  for (std::size_t j = 0; j < n; ++j) grid.log_weight[j] = -0.25 * std::log(grid.odds[j]) - std::log(sum);
   return grid;
 }
 
-const Grid& grid() {
-  static const Grid kGrid = make_grid();
-  return kGrid;
+const Grid& grid(Effects effects) {
+  static const Grid kFailures = make_grid(1.3, 100);
+  static const Grid kLatency = make_grid(1.15, 20);
+  return effects == Effects::Failures ? kFailures : kLatency;
 }
 
 double log_start_share(int tick, int max_ticks) {
@@ -44,48 +44,47 @@ double log_unstarted(int ticks, int max_ticks) {
   return left > 0 ? std::log(left) : kLogZero;
 }
 
-}  // namespace
-
-HarmProcess advance(const HarmProcess& process, const HarmTest& test, const Counts& canary, const Counts& baseline,
-                    double p0_hat, double phi) {
-  if (canary.total <= 0 || (test.limit.theta > 0 && baseline.total <= 0)) return process;
-  HarmProcess next = process;
-  const double log_start = log_start_share(process.ticks, test.max_ticks);
-  std::array<double, HarmProcess::kEffects> weighted;
-  for (int j = 0; j < HarmProcess::kEffects; ++j) {
-    next.log_a[j] = log_add(process.log_a[j], log_start) +
-                    log_e(test.limit, canary, baseline, p0_hat, grid().odds[j]) / phi;
-    weighted[j] = grid().log_weight[j] + next.log_a[j];
-  }
-  next.ticks = process.ticks + 1;
-  const double started = log_sum(weighted);
-  const double unstarted = log_unstarted(next.ticks, test.max_ticks);
-  next.log_e = log_add(started, unstarted);
-  const double highest = process.log_e + test.cap;
-  if (test.cap > 0 && next.log_e > highest) {
-    const double surplus = started - log_subtract(highest, unstarted);
-    for (double& a : next.log_a) a -= surplus;
-    next.log_e = highest;
-  }
-  return next;
+bool informs(const Limit& limit, const Counts& canary, const Counts& baseline) {
+  return canary.total > 0 && (limit.theta == 0 || baseline.total > 0);
 }
 
-HealthProcess advance(const HealthProcess& process, const Limit& limit, const Counts& canary, const Counts& baseline,
-                      double p0_hat, double phi) {
-  if (canary.total <= 0 || baseline.total <= 0) return process;
-  HealthProcess next = process;
-  constexpr int n = HealthProcess::kEffects;
+}  // namespace
+
+void update(HarmProcess& process, const HarmTest& test, const Counts& canary, const Counts& baseline, double p0_hat, double phi) {
+  if (!informs(test.limit, canary, baseline)) return;
+  const Grid& effects = grid(test.effects);
+  std::array<double, HarmProcess::kEffects> gain, weighted;
+  log_e(test.limit, canary, baseline, p0_hat, effects.odds, gain);
+  const double log_start = log_start_share(process.ticks, test.max_ticks);
+  for (std::size_t j = 0; j < gain.size(); ++j) {
+    process.log_a[j] = log_add(process.log_a[j], log_start) + gain[j] / phi;
+    weighted[j] = effects.log_weight[j] + process.log_a[j];
+  }
+  ++process.ticks;
+  const double started = log_sum(weighted);
+  const double unstarted = log_unstarted(process.ticks, test.max_ticks);
+  const double highest = process.log_e + test.cap;
+  process.log_e = log_add(started, unstarted);
+  if (test.cap > 0 && process.log_e > highest) {
+    const double surplus = started - log_subtract(highest, unstarted);
+    for (double& a : process.log_a) a -= surplus;
+    process.log_e = highest;
+  }
+}
+
+void update(HealthProcess& process, const Limit& limit, const Counts& canary, const Counts& baseline, double p0_hat, double phi) {
+  if (!informs(limit, canary, baseline)) return;
+  constexpr std::size_t n = HealthProcess::kEffects;
   constexpr double kLast = 0.9;
   const double first = std::min(kLast, std::max(0.02, 0.7 * p0_hat / limit.at(p0_hat)));
   const double ratio = std::pow(kLast / first, 1.0 / (n - 1));
-  std::array<double, n> weighted;
-  double odds = first;
-  for (int j = 0; j < n; ++j, odds *= ratio) {
-    next.log_a[j] += log_e(limit, canary, baseline, p0_hat, odds) / phi;
-    weighted[j] = next.log_a[j] - std::log(static_cast<double>(n));
-  }
-  next.log_e = log_sum(weighted);
-  return next;
+  std::array<double, n> odds, gain;
+  odds[0] = first;
+  for (std::size_t j = 1; j < n; ++j) odds[j] = odds[j - 1] * ratio;
+  log_e(limit, canary, baseline, p0_hat, odds, gain);
+  for (std::size_t j = 0; j < n; ++j) process.log_a[j] += gain[j] / phi;
+  static const double kLogShare = std::log(static_cast<double>(n));
+  process.log_e = log_sum(process.log_a) - kLogShare;
 }
 
 }  // namespace sluice::judge

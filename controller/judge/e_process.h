@@ -2,12 +2,12 @@
 //
 // HarmProcess: evidence that the canary's bad-request probability is above its limit. Whatever the traffic does and
 //   however often one looks, P(log_e ever >= ln(1/alpha)) <= alpha while the canary is acceptable (Ville's inequality).
-//   It mixes over the size of the effect (10 odds multiples from 1.3 to 100) and over the tick at which the harm begins,
-//   so that a regression in minute 30 is not buried under half an hour of health. No tick may supply more than `cap` of
+//   It mixes over the size of the effect (10 odds multiples) and over the tick at which the harm begins, so that a
+//   regression in minute 30 is not buried under half an hour of health. No tick may supply more than `cap` of
 //   log-evidence, so one burst never decides.
 // HealthProcess: evidence that it lies below the (looser) promotion limit; 6 odds multiples below 1, one start.
 //
-// Values of fixed size, copyable, no allocation; not thread-safe. All logarithms are natural.
+// Values of fixed size (96 and 56 bytes), copyable, no allocation; not thread-safe. All logarithms are natural.
 // Source: mixtures of e-processes and scaling down keep the property (Ramdas, Gruenwald, Vovk, Shafer,
 // "Game-theoretic statistics and safe anytime-valid inference", 2023); the start-time mixture is a Shiryaev-Roberts
 // type recursion with a proper prior (Shin, Ramdas, Rinaldo, "E-detectors", 2022).
@@ -37,16 +37,29 @@ struct HarmProcess {
   }
 };
 
+// Which sizes of effect are bet on, as odds multiples of the limit, evenly spaced in the logarithm.
+enum class Effects {
+  Failures,  // 1.3 to 100
+  Latency,   // 1.15 to 20: slow requests are common, and their share rarely jumps as far
+};
+
 struct HarmTest {
   Limit limit;
   int max_ticks = 480;  // starts are spread over this many ticks; afterwards no new start is considered
   double cap = 0;       // most that log_e may grow in one tick; 0: no cap
+  Effects effects = Effects::Failures;
 };
 
-// The process after one more tick. p0_hat and phi (>= 1, tempering of the tick's log evidence) must have been fixed
-// before the tick was seen. A tick without information for this test leaves the process as it is.
-HarmProcess advance(const HarmProcess& process, const HarmTest& test, const Counts& canary, const Counts& baseline,
-                    double p0_hat, double phi);
+// One more tick, in place. p0_hat and phi (>= 1, tempering of the tick's log evidence) must have been fixed before the tick was
+// seen. A tick without information for this test leaves the process as it is.
+void update(HarmProcess& process, const HarmTest& test, const Counts& canary, const Counts& baseline, double p0_hat, double phi);
+
+// The process after one more tick.
+inline HarmProcess advance(HarmProcess process, const HarmTest& test, const Counts& canary, const Counts& baseline, double p0_hat,
+                           double phi) {
+  update(process, test, canary, baseline, p0_hat, phi);
+  return process;
+}
 
 struct HealthProcess {
   static constexpr int kEffects = 6;
@@ -59,7 +72,12 @@ struct HealthProcess {
 
 // `limit` is the promotion limit; the rest as above. The odds multiples are spread from max(0.02, 0.7 p0_hat / limit) to
 // 0.9 each tick anew, which is allowed because p0_hat is known beforehand.
-HealthProcess advance(const HealthProcess& process, const Limit& limit, const Counts& canary, const Counts& baseline,
-                      double p0_hat, double phi);
+void update(HealthProcess& process, const Limit& limit, const Counts& canary, const Counts& baseline, double p0_hat, double phi);
+
+inline HealthProcess advance(HealthProcess process, const Limit& limit, const Counts& canary, const Counts& baseline, double p0_hat,
+                             double phi) {
+  update(process, limit, canary, baseline, p0_hat, phi);
+  return process;
+}
 
 }  // namespace sluice::judge

@@ -10,7 +10,7 @@ namespace sluice::judge {
 
 // "FAIL errors: 0.21% of 41,200 canary requests failed, baseline 0.1% of 371,000: 2.1x [1.6, 2.8] on average so far.
 //  Evidence 1,240:1 against "at most 1.1x the baseline + 0.01 pp" (needs 100:1). ..."
-std::string slo_sentence(const TrialPlan& plan, const SloPlan& slo, const SloVerdict& verdict, const SloTrial& trial);
+std::string slo_sentence(const TrialPlan& plan, std::size_t slo, const SloVerdict& verdict, const SloTrial& trial);
 
 // The verdict on the whole: the sentence of the SLO that matters most, with the joint evidence where there are several.
 std::string verdict_sentence(const TrialPlan& plan, const Verdict& verdict);
@@ -20,5 +20,8 @@ std::string with_commas(double value);
 
 // Three significant digits and a percent sign: 0.00213 -> "0.213%".
 std::string as_percent(double share);
+
+// 0.0251 -> "25.1ms", 1.5 -> "1.5s".
+std::string as_seconds(double seconds);
 
 }  // namespace sluice::judge

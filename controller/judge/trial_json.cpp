@@ -2,52 +2,72 @@
 
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 namespace sluice::judge {
 namespace {
 
 using nlohmann::json;
 
-constexpr int kVersion = 1;  // to be raised with any change of the row below or of what its numbers mean
+// To be raised with any change of the rows below or of what their numbers mean. Version 1 knew one row per SLO (v1_row).
+constexpr int kVersion = 2;
 
-// Visits every number of the state in the order of the row. Works on const and mutable states.
+// Each part of the state visits its numbers in the order of its row, on const and mutable states alike.
+constexpr auto each_of = [](auto&& f, auto&... values) { (f(values), ...); };
+
+template <typename P, typename F>
+void harm_row(P& p, F&& f) {
+  for (auto& a : p.log_a) f(a);
+  each_of(f, p.ticks, p.log_e);
+}
+
+template <typename Q, typename F>
+void question_row(Q& q, F&& f) {
+  harm_row(q.relative, f);
+  for (auto& a : q.health.log_a) f(a);
+  each_of(f, q.health.log_e, q.baseline.total, q.baseline.bad);
+  for (auto& x : q.spread.chi_square) f(x);
+  for (auto& x : q.spread.freedom) f(x);
+  for (auto& b : q.spread.open) each_of(f, b.bad, b.expected, b.variance);
+  each_of(f, q.spread.ticks, q.ratio.up, q.ratio.down, q.canary_bad, q.baseline_bad, q.waiting_canary, q.waiting_baseline);
+}
+
 template <typename S, typename F>
-void each_number(S& s, F&& f) {
-  const auto harm = [&](auto& p) {
-    for (auto& a : p.log_a) f(a);
-    f(p.ticks);
-    f(p.log_e);
-  };
-  const auto counts = [&](auto& c) {
-    f(c.total);
-    f(c.bad);
-  };
-  harm(s.relative);
-  harm(s.absolute);
-  for (auto& a : s.health.log_a) f(a);
-  f(s.health.log_e);
-  counts(s.baseline);
-  for (auto& x : s.spread.chi_square) f(x);
-  for (auto& x : s.spread.freedom) f(x);
-  for (auto& b : s.spread.open) {
-    f(b.bad);
-    f(b.expected);
-    f(b.variance);
-  }
-  f(s.spread.ticks);
-  f(s.ratio.up);
-  f(s.ratio.down);
-  for (auto& x : s.interval.log_likelihood) f(x);
-  counts(s.canary_total);
-  counts(s.baseline_total);
-  counts(s.waiting_canary);
-  counts(s.waiting_baseline);
-  f(s.waiting_ticks);
-  f(s.covered);
-  f(s.silent);
+void count_row(S& s, F&& f) {
+  each_of(f, s.canary_requests, s.baseline_requests, s.waiting_canary, s.waiting_baseline, s.waiting_ticks, s.covered, s.silent);
+}
+
+template <typename G, typename F>
+void gauge_row(G& g, F&& f) {
+  each_of(f, g.harm.sum, g.harm.squares, g.harm.log_e, g.health.sum, g.health.squares, g.health.log_e, g.block_harm, g.block_health,
+          g.last, g.steps, g.block_ticks, g.blocks, g.canary_mean, g.baseline_mean);
+}
+
+template <typename P, typename F>
+void pod_row(P& p, F&& f) {
+  for (auto& place : p.places) each_of(f, place.pod, place.bad);
+  each_of(f, p.bad, p.pods);
+}
+
+// The whole SLO as version 1 wrote it.
+template <typename F>
+void v1_row(SloTrial& s, F&& f) {
+  Question& q = s.questions[0];
+  harm_row(q.relative, f);
+  harm_row(s.absolute, f);
+  for (double& a : q.health.log_a) f(a);
+  each_of(f, q.health.log_e, q.baseline.total, q.baseline.bad);
+  for (double& x : q.spread.chi_square) f(x);
+  for (double& x : q.spread.freedom) f(x);
+  for (auto& b : q.spread.open) each_of(f, b.bad, b.expected, b.variance);
+  each_of(f, q.spread.ticks, q.ratio.up, q.ratio.down);
+  for (double& x : s.interval.log_likelihood) f(x);
+  each_of(f, s.canary_requests, q.canary_bad, s.baseline_requests, q.baseline_bad, s.waiting_canary, q.waiting_canary,
+          s.waiting_baseline, q.waiting_baseline, s.waiting_ticks, s.covered, s.silent);
 }
 
 json encoded(double value) { return value == kLogZero ? json(nullptr) : json(value); }
+json encoded(int value) { return value; }
 
 bool decode(const json& from, double& value) {
   if (from.is_null()) {
@@ -60,65 +80,119 @@ bool decode(const json& from, double& value) {
 }
 
 bool decode(const json& from, int& value) {
-  if (!from.is_number_integer() || from.get<double>() < 0 || from.get<double>() > 2e9) return false;
+  if (!from.is_number_integer() || from.get<double>() < 0 || from.get<double>() > 2147483647.0) return false;
   value = from.get<int>();
   return true;
 }
 
-// What every state of ours fulfils; a forged or damaged one must not lead to NaN later.
-bool sane(const SloTrial& s) {
-  for (double v : {s.relative.log_e, s.absolute.log_e, s.health.log_e})
+template <typename Visit>
+json row_of(Visit&& visit) {
+  json row = json::array();
+  visit([&](const auto& value) { row.push_back(encoded(value)); });
+  return row;
+}
+
+template <typename Visit>
+bool read_row(const json& row, Visit&& visit) {
+  if (!row.is_array()) return false;
+  std::size_t at = 0;
+  bool ok = true;
+  visit([&](auto& value) { ok = ok && at < row.size() && decode(row[at++], value); });
+  return ok && at == row.size();
+}
+
+bool finite(std::initializer_list<double> values) {
+  for (double v : values)
     if (!std::isfinite(v)) return false;
-  bool ok = s.baseline.total >= 0 && s.baseline.bad >= 0 && s.baseline.bad <= s.baseline.total * (1 + 1e-9) &&
-            std::isfinite(s.baseline.total) && s.ratio.up >= 0 && s.ratio.down >= 0;
-  for (double v : s.spread.chi_square) ok = ok && v >= 0;
-  for (double v : s.spread.freedom) ok = ok && v >= 0;
-  for (double v : s.interval.log_likelihood) ok = ok && std::isfinite(v);
-  for (const Overdispersion::Block& b : s.spread.open) ok = ok && std::isfinite(b.bad) && std::isfinite(b.expected) && b.variance >= 0;
-  for (const Counts& c : {s.canary_total, s.baseline_total, s.waiting_canary, s.waiting_baseline})
-    ok = ok && c.total >= 0 && c.bad >= 0 && c.bad <= c.total * (1 + 1e-9);
+  return true;
+}
+
+bool part_of(double bad, double total) { return bad >= 0 && total >= 0 && bad <= total * (1 + 1e-9) && std::isfinite(total); }
+
+// What every state of ours fulfils; a forged or damaged one must not lead to NaN later.
+bool sane(const Question& q) {
+  bool ok = finite({q.relative.log_e, q.health.log_e}) && part_of(q.baseline.bad, q.baseline.total) && q.ratio.up >= 0 &&
+            q.ratio.down >= 0 && q.waiting_canary >= 0 && q.waiting_baseline >= 0;
+  for (double v : q.spread.chi_square) ok = ok && v >= 0;
+  for (double v : q.spread.freedom) ok = ok && v >= 0;
+  for (const Overdispersion::Block& b : q.spread.open) ok = ok && finite({b.bad, b.expected}) && b.variance >= 0;
   return ok;
+}
+
+bool sane(const SloTrial& s) {
+  bool ok = finite({s.absolute.log_e});
+  for (const Question& q : s.questions)
+    ok = ok && sane(q) && part_of(q.canary_bad, s.canary_requests) && part_of(q.baseline_bad, s.baseline_requests) &&
+         part_of(q.waiting_canary, s.waiting_canary) && part_of(q.waiting_baseline, s.waiting_baseline);
+  for (double v : s.interval.log_likelihood) ok = ok && std::isfinite(v);
+  const GaugeTrial& g = s.gauge;
+  ok = ok && finite({g.harm.sum, g.harm.log_e, g.health.sum, g.health.log_e, g.block_harm, g.block_health, g.last, g.canary_mean,
+                     g.baseline_mean}) &&
+       g.harm.squares >= 0 && g.health.squares >= 0 && g.steps >= 0;
+  for (const PodBad& pod : s.pods.places) ok = ok && pod.bad >= 0;
+  return ok && s.pods.bad >= 0;
 }
 
 Unexpected corrupt(const std::string& what) {
   return fail(Error::Kind::Corrupt, "judge state: " + what + ": it is damaged, start a new trial");
 }
 
-Expected<SloTrial> slo_from(const json& row, const std::string& slo) {
-  SloTrial trial;
-  if (!row.is_array()) return corrupt("slo " + slo + " is not a row of numbers");
-  std::size_t at = 0;
-  bool ok = true;
-  each_number(trial, [&](auto& value) { ok = ok && at < row.size() && decode(row[at++], value); });
-  if (!ok || at != row.size() || !sane(trial)) return corrupt("slo " + slo + " holds a wrong number near entry " + std::to_string(at));
-  return trial;
+// What is as it was at the start is left out.
+json slo_json(const SloTrial& s) {
+  static const SloTrial kFresh;
+  json questions = json::array();
+  for (std::size_t i = 0; i < static_cast<std::size_t>(s.asked); ++i) questions.push_back(row_of([&](auto&& f) { question_row(s.questions[i], f); }));
+  json slo{{"questions", std::move(questions)}, {"counts", row_of([&](auto&& f) { count_row(s, f); })}};
+  if (s.absolute != kFresh.absolute) slo["absolute"] = row_of([&](auto&& f) { harm_row(s.absolute, f); });
+  if (s.interval != kFresh.interval)
+    slo["interval"] = row_of([&](auto&& f) { for (double x : s.interval.log_likelihood) f(x); });
+  if (s.gauge != kFresh.gauge) slo["gauge"] = row_of([&](auto&& f) { gauge_row(s.gauge, f); });
+  if (s.pods != kFresh.pods) slo["pods"] = row_of([&](auto&& f) { pod_row(s.pods, f); });
+  return slo;
+}
+
+// Empty if read, otherwise the part that is wrong.
+std::string read_slo(const json& from, int questions, SloTrial& s) {
+  if (!from.is_object() || !from.contains("questions") || !from.contains("counts")) return "questions or counts";
+  for (const auto& [key, row] : from.items()) {
+    bool ok = false;
+    if (key == "questions") {
+      ok = row.is_array() && row.size() == static_cast<std::size_t>(questions);
+      for (std::size_t i = 0; ok && i < row.size(); ++i) ok = read_row(row[i], [&](auto&& f) { question_row(s.questions[i], f); });
+    } else if (key == "counts") {
+      ok = read_row(row, [&](auto&& f) { count_row(s, f); });
+    } else if (key == "absolute") {
+      ok = read_row(row, [&](auto&& f) { harm_row(s.absolute, f); });
+    } else if (key == "interval") {
+      ok = read_row(row, [&](auto&& f) { for (double& x : s.interval.log_likelihood) f(x); });
+    } else if (key == "gauge") {
+      ok = read_row(row, [&](auto&& f) { gauge_row(s.gauge, f); });
+    } else if (key == "pods") {
+      ok = read_row(row, [&](auto&& f) { pod_row(s.pods, f); });
+    }
+    if (!ok) return key;
+  }
+  return sane(s) ? "" : "its numbers";
 }
 
 }  // namespace
 
 std::string to_json(const Trial& trial) {
   json slos = json::array();
-  for (const SloTrial& slo : trial.slos) {
-    json row = json::array();
-    each_number(slo, [&](const auto& value) {
-      if constexpr (std::is_same_v<std::decay_t<decltype(value)>, int>) row.push_back(value);
-      else row.push_back(encoded(value));
-    });
-    slos.push_back(std::move(row));
-  }
-  return json{{"version", kVersion}, {"plan", trial.plan},      {"ticks", trial.ticks},
-              {"peak", encoded(trial.peak)}, {"failed", trial.failed}, {"slos", std::move(slos)}}
+  for (const SloTrial& slo : trial.slos) slos.push_back(slo_json(slo));
+  return json{{"version", kVersion},       {"plan", trial.plan}, {"ticks", trial.ticks},     {"peak", encoded(trial.peak)},
+              {"failed", trial.failed}, {"held", trial.held}, {"slos", std::move(slos)}}
       .dump();
 }
 
-Expected<Trial> from_json(const TrialPlan& plan, std::string_view text) {
-  if (auto ok = check(plan); !ok) return Unexpected(ok.error());
+Expected<Trial> from_json(const Rules& rules, std::string_view text) {
   const json root = json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!root.is_object()) return corrupt("not a JSON object");
   const auto field = [&](const char* key) { return root.contains(key) ? root[key] : json(); };
   if (!field("version").is_number_integer()) return corrupt("no version");
-  if (root["version"] != kVersion)
-    return fail(Error::Kind::Invalid, "judge state of version " + root["version"].dump() + ", this program reads " +
+  const bool first_version = root["version"] == 1;
+  if (root["version"] != kVersion && !first_version)
+    return fail(Error::Kind::Invalid, "judge state of version " + root["version"].dump() + ", this program reads 1 to " +
                                           std::to_string(kVersion) + ": start a new trial");
   Trial trial;
   if (!field("plan").is_string()) return corrupt("no plan");
@@ -128,17 +202,31 @@ Expected<Trial> from_json(const TrialPlan& plan, std::string_view text) {
   if (!decode(field("ticks"), trial.ticks) || !decode(field("peak"), trial.peak) || !field("failed").is_boolean())
     return corrupt("ticks, peak or failed is missing");
   trial.failed = root["failed"].get<bool>();
-  if (trial.plan.empty() && slos.empty()) return begin(plan);
-  if (trial.plan != digest(plan))
-    return fail(Error::Kind::Invalid, "judge state of another plan (" + trial.plan + ", now " + digest(plan) +
+  if (!first_version && !field("held").is_boolean()) return corrupt("held is missing");
+  trial.held = first_version ? trial.peak >= rules.log_hold() : root["held"].get<bool>();
+  if (trial.plan.empty() && slos.empty()) return begin(rules);
+  if (trial.plan != rules.digest())
+    return fail(Error::Kind::Invalid, "judge state of another plan (" + trial.plan + ", now " + rules.digest() +
                                           "): changed limits need a new trial");
-  if (slos.size() != plan.slos.size()) return corrupt("as many rows as SLOs are needed");
+  if (slos.size() != rules.slos().size()) return corrupt("as many rows as SLOs are needed");
+  trial.slos.resize(slos.size());
   for (std::size_t i = 0; i < slos.size(); ++i) {
-    auto slo = slo_from(slos[i], plan.slos[i].name);
-    if (!slo) return Unexpected(slo.error());
-    trial.slos.push_back(*slo);
+    SloTrial& slo = trial.slos[i];
+    slo.asked = rules.slos()[i].questions;
+    const std::string of = "slo " + rules.plan().slos[i].name;
+    if (first_version) {
+      if (!read_row(slos[i], [&](auto&& f) { v1_row(slo, f); }) || !sane(slo)) return corrupt(of + " holds a wrong number");
+    } else if (const std::string part = read_slo(slos[i], rules.slos()[i].questions, slo); !part.empty()) {
+      return corrupt(of + ": " + part + " cannot be read");
+    }
   }
   return trial;
+}
+
+Expected<Trial> from_json(const TrialPlan& plan, std::string_view text) {
+  const auto rules = Rules::of(plan);
+  if (!rules) return Unexpected(rules.error());
+  return from_json(*rules, text);
 }
 
 }  // namespace sluice::judge

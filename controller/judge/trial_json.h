@@ -1,7 +1,8 @@
 // The state of a trial as text, for the status of an object: opaque to everybody else, bit for bit the same after reading.
 //
-// One JSON object with a version, the digest of the plan and a row of numbers per SLO (null = minus infinity), about
-// 2 KB per SLO. A state of another version, of another plan, or of a wrong shape is refused, never misread.
+// One JSON object with a version, the digest of the plan and rows of numbers per SLO (null = minus infinity): about 2 KB per SLO
+// with one question, 8 KB with seven latency bounds. States of version 1 (before distributions and gauges) are read as well. A
+// state of another version, of another plan, or of a wrong shape is refused, never misread.
 #pragma once
 
 #include <string>
@@ -15,6 +16,7 @@ namespace sluice::judge {
 std::string to_json(const Trial& trial);
 
 // Invalid: the state was written by another version or for another plan (start a new trial). Corrupt: it is not a state.
+Expected<Trial> from_json(const Rules& rules, std::string_view text);
 Expected<Trial> from_json(const TrialPlan& plan, std::string_view text);
 
 }  // namespace sluice::judge

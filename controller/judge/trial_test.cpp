@@ -142,11 +142,11 @@ TEST(Trial, RequestsOfATickWithOneArmWaitForTheOther) {
   const Trial start = after(plan, {}, {{5, 0}, {50, 1}}, 3);
   const Trial apart = after(plan, after(plan, start, {{4, 2}, {0, 0}}), {{0, 0}, {40, 0}});
   const Trial at_once = after(plan, start, {{4, 2}, {40, 0}});
-  EXPECT_EQ(apart.slos[0].relative, at_once.slos[0].relative);
-  EXPECT_GT(apart.slos[0].relative.log_e, start.slos[0].relative.log_e);
+  EXPECT_EQ(apart.slos[0].questions[0].relative, at_once.slos[0].questions[0].relative);
+  EXPECT_GT(apart.slos[0].questions[0].relative.log_e, start.slos[0].questions[0].relative.log_e);
   // ... but not across a change of the weight.
   const Trial cut = after(plan, at_new_weight(after(plan, start, {{4, 2}, {0, 0}})), {{0, 0}, {40, 0}});
-  EXPECT_EQ(cut.slos[0].relative, start.slos[0].relative);
+  EXPECT_EQ(cut.slos[0].questions[0].relative, start.slos[0].questions[0].relative);
 }
 
 TEST(Trial, SilenceIsNotFailure) {
@@ -190,7 +190,7 @@ TEST(Trial, ManySlosAreJoinedByTheAverage) {
   EXPECT_NE(v.slos[0].state, SloVerdict::State::Breach);
   EXPECT_EQ(v.sentence.rfind("FAIL slo-1: ", 0), 0u) << v.sentence;
   double sum = 0;
-  for (int i = 0; i < 4; ++i) sum += std::exp(log_evidence(plan.slos[i], trial.slos[i])) / 4;
+  for (int i = 0; i < 4; ++i) sum += std::exp(log_evidence(slo_rules(plan, static_cast<std::size_t>(i)), trial.slos[static_cast<std::size_t>(i)])) / 4;
   EXPECT_NEAR(v.evidence, sum, 1e-9 * sum);
 }
 
@@ -239,7 +239,7 @@ TEST(Trial, AStateOfAnotherVersionOrPlanIsRefusedNeverMisread) {
   EXPECT_EQ(from_json(plan_of(2), text).error().kind, Error::Kind::Invalid);
 
   std::string newer = text;
-  newer.replace(newer.find("\"version\":1"), 11, "\"version\":2");
+  newer.replace(newer.find("\"version\":2"), 11, "\"version\":3");
   EXPECT_EQ(from_json(plan, newer).error().kind, Error::Kind::Invalid);
 }
 

@@ -1,6 +1,7 @@
 // The two commands behind the command line: flags as they were typed, and what they do.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,7 +33,8 @@ struct ReplayFlags {
 
 struct PlanFlags {
   LimitFlags limits;
-  double rate = 0, phi = 1;
+  double rate = 0;
+  std::optional<double> phi;
   std::vector<std::string> weights{"5%", "10%", "25%", "50%"};
   std::string base = "0.1%", max_duration = "2h", tick = "15s";
   std::vector<double> ratios{2, 5};

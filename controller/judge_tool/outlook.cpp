@@ -28,18 +28,18 @@ std::optional<double> seconds_to_fail(const Situation& s, double weight, double 
   std::optional<double> requests;  // of the canary
   for (const auto& limit : {std::optional(judge::harm_limit(slo(s))), absolute}) {
     if (!limit || p1 <= limit->at(s.base)) continue;
-    const auto some = judge::requests_for(needed, *limit, p1, s.base, (1 - weight) / weight, s.phi);
+    const auto some = judge::requests_for(needed, *limit, p1, s.base, (1 - weight) / weight, s.phi.value_or(1));
     if (some && (!requests || *some < *requests)) requests = some;
   }
   if (!requests) return std::nullopt;
   // The first tick only tells the baseline's rate.
-  return at_least(s, kEfficiency * *requests / (s.rate * weight), 1 + s.plan.fail_ticks);
+  return at_least(s, s.efficiency().fail * *requests / (s.rate * weight), 1 + s.plan.fail_ticks);
 }
 
 std::optional<double> seconds_to_pass(const Situation& s, double weight) {
-  const auto requests = judge::requests_to_pass(s.plan, slo(s), {s.base, weight, s.phi});
+  const auto requests = judge::requests_to_pass(s.plan, slo(s), {s.base, weight, s.phi.value_or(1)});
   if (!requests) return std::nullopt;
-  return at_least(s, std::max(*requests, s.plan.min_requests) / (s.rate * weight), s.plan.min_ticks);
+  return at_least(s, std::max(s.efficiency().pass * *requests, s.plan.min_requests) / (s.rate * weight), s.plan.min_ticks);
 }
 
 std::optional<double> smallest_ratio(const Situation& s, double weight, double seconds) {
@@ -81,6 +81,12 @@ std::vector<std::string> advice(const Situation& s, double weight, double ratio)
   lines.push_back("More traffic: " + number(s.rate * *now / s.max_seconds) + " requests per second instead of " + number(s.rate) + ".");
   if (const auto ratio_in_time = smallest_ratio(s, weight, s.max_seconds))
     lines.push_back("Looser: be content with finding regressions of " + times(std::ceil(*ratio_in_time * 10) / 10) + " and more, which are proven in time.");
+  if (!s.phi) {
+    Situation calibrated = s;
+    calibrated.phi = 1;
+    if (const auto time = seconds_to_fail(calibrated, weight, ratio); time && *time < *now)
+      lines.push_back("Calibrated: if replays of the service's own past find independent errors (replay --calibrate), it takes " + about(*time) + ".");
+  }
   constexpr double kLooseAlpha = 0.05;
   if (s.plan.alpha < kLooseAlpha) {
     Situation loose = s;

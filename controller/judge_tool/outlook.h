@@ -1,8 +1,7 @@
 // How long until a regression is proven, with this traffic, weight and SLO? Before the first request is sent.
 //
 // The least number of requests that any test with these error rates needs (controller/judge/forecast.h), divided by the traffic and
-// times kEfficiency, as the judge does not know the size of the effect. Clumpy errors multiply it by phi. An objective adds
-// the test of the canary alone. A promotion takes what the bound says and little more: its effect, none, is known.
+// times what the judge was measured to take. An objective adds the test of the canary alone.
 // Pure functions. Times in seconds, shares of requests.
 #pragma once
 
@@ -14,17 +13,24 @@
 
 namespace sluice::judge_tool {
 
-// Median time of the judge over the bound, of simulated rollouts (outlook_test.cpp measures it anew: 1.2 to 1.9 where the bound is
-// 3 ticks or more). One in twenty takes about kSlow times the bound.
-inline constexpr double kEfficiency = 1.6;
-inline constexpr double kSlow = 3.5;
+// How many times the least number of requests the judge takes, in the median of simulated rollouts, and in one rollout of twenty
+// (outlook_test.cpp measures both anew). Without calibration it estimates while judging how clumpy errors are, carefully, which costs
+// as much again.
+struct Efficiency {
+  double fail = 0, fail_slow = 0, pass = 0;
+};
+inline constexpr Efficiency kCalibrated{1.6, 3.3, 1.1};
+inline constexpr Efficiency kUncalibrated{2.8, 5.1, 1.7};
+
 struct Situation {
   double rate = 50;             // requests per second of both arms
   double base = 0.001;          // the baseline's share of bad requests, above 0
   double tick_seconds = 15;
   double max_seconds = 7'200;   // maxDuration
-  double phi = 1;               // how clumpy errors are; 1: independent
+  std::optional<double> phi;    // what evidence is divided by, of a calibration; empty: not calibrated
   judge::TrialPlan plan;        // with one SLO
+
+  Efficiency efficiency() const { return phi ? kCalibrated : kUncalibrated; }
 };
 
 // Typical (median) time until FAIL of a canary that is `ratio` times as bad, 0 < weight < 1. Empty: it lies within the tolerance.

@@ -92,7 +92,7 @@ std::string plot(const Situation& s, const std::vector<double>& weights) {
                     "<title>Time until a regression is proven</title>\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n" +
                     text_at(kLeft, 26, "start", "Time until a regression is proven", " font-size=\"16\" font-weight=\"bold\"") +
                     text_at(kLeft, 46, "start", number(s.rate) + " requests/s, " + format_percent(s.base, 4) + " bad in the baseline, falseRollback " +
-                                                    format_percent(s.plan.alpha) + (s.phi > 1 ? ", phi " + number(s.phi) : ""));
+                                                    format_percent(s.plan.alpha) + (s.phi ? ", calibrated phi " + number(*s.phi) : ", not calibrated"));
   out += "<rect x=\"" + at(kLeft) + "\" y=\"" + at(kTop) + "\" width=\"" + at(kWidth - kLeft - kRight) + "\" height=\"" + at(limit - kTop) + "\" fill=\"#f6ecec\"/>\n";
   out += grid(axes) + line(kLeft, limit, kWidth - kRight, limit, "stroke=\"#a00\" stroke-dasharray=\"6 4\"") +
          text_at(kWidth - kRight - 6, limit - 6, "end", "beyond maxDuration, " + about(s.max_seconds), " fill=\"#a00\"");

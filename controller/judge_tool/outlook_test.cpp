@@ -44,49 +44,61 @@ std::vector<double> simulated(const Situation& s, double weight, double ratio, i
   return ticks;
 }
 
+// The situation as the judge sees it once it is calibrated and the past showed independent errors.
+Situation calibrated(Situation s) {
+  s.phi = 1;
+  s.plan.calibration.windows = 99;
+  s.plan.calibration.slos.resize(1);
+  return s;
+}
+
 TEST(Outlook, ItsTimesAreThoseTheJudgeNeeds) {
   struct Setting {
     double rate, base, weight, ratio;
   };
-  double log_sum = 0, log_slow = 0;
-  int count = 0;
-  for (const Setting& x : {Setting{50, 0.01, 0.1, 2}, {50, 0.001, 0.1, 5}, {500, 0.001, 0.1, 2}, {500, 0.01, 0.1, 1.5}, {50, 0.01, 0.5, 2},
-                           {5, 0.01, 0.1, 5}, {500, 0.001, 0.5, 2}, {50, 0.01, 0.05, 2}, {5, 0.01, 0.25, 3}}) {
-    Situation s = situation(x.rate, x.base);
-    const auto ticks = simulated(s, x.weight, x.ratio, 200);
-    const double forecast = *seconds_to_fail(s, x.weight, x.ratio) / s.tick_seconds;
-    const double median = ticks[ticks.size() / 2], slow = ticks[ticks.size() * 19 / 20];
-    // The forecast is kEfficiency times the bound; one setting may differ by a third of it.
-    EXPECT_GT(median / forecast, 0.67) << x.rate << " " << x.base << " " << x.weight << " " << x.ratio;
-    EXPECT_LT(median / forecast, 1.5) << x.rate << " " << x.base << " " << x.weight << " " << x.ratio;
-    std::printf("rate %g base %g weight %g ratio %g: median %.0f ticks, bound %.1f, median/bound %.2f, p95/bound %.2f\n", x.rate, x.base, x.weight, x.ratio, median,
-                forecast / kEfficiency, median / forecast * kEfficiency, slow / forecast * kEfficiency);
-    log_sum += std::log(median / forecast * kEfficiency);
-    log_slow += std::log(slow / forecast * kEfficiency);
-    ++count;
+  for (const bool is_calibrated : {true, false}) {
+    double log_sum = 0, log_slow = 0;
+    int count = 0;
+    for (const Setting& x : {Setting{50, 0.01, 0.1, 2}, {50, 0.001, 0.1, 5}, {500, 0.001, 0.1, 2}, {500, 0.01, 0.1, 1.5}, {50, 0.01, 0.5, 2},
+                             {5, 0.01, 0.1, 5}, {500, 0.001, 0.5, 2}, {50, 0.01, 0.05, 2}, {5, 0.01, 0.25, 3}}) {
+      Situation s = situation(x.rate, x.base);
+      if (is_calibrated) s = calibrated(s);
+      const auto ticks = simulated(s, x.weight, x.ratio, 200);
+      const double forecast = *seconds_to_fail(s, x.weight, x.ratio) / s.tick_seconds;
+      const double median = ticks[ticks.size() / 2] / forecast, slow = ticks[ticks.size() * 19 / 20] / forecast;
+      const std::string where = ::testing::PrintToString(std::vector<double>{x.rate, x.base, x.weight, x.ratio});
+      EXPECT_GT(median, 0.7) << where;
+      EXPECT_LT(median, 1.4) << where;
+      log_sum += std::log(median * s.efficiency().fail);
+      log_slow += std::log(slow * s.efficiency().fail);
+      ++count;
+    }
+    const Efficiency printed = is_calibrated ? kCalibrated : kUncalibrated;
+    EXPECT_NEAR(std::exp(log_sum / count), printed.fail, 0.1 * printed.fail);
+    EXPECT_NEAR(std::exp(log_slow / count), printed.fail_slow, 0.1 * printed.fail_slow);
   }
-  EXPECT_NEAR(std::exp(log_sum / count), kEfficiency, 0.2) << "the factor that is printed";
-  EXPECT_NEAR(std::exp(log_slow / count), kSlow, 0.5) << "one in twenty";
 }
 
 TEST(Outlook, APromotionTakesWhatItSays) {
-  for (const double weight : {0.1, 0.5}) {
-    Situation s = situation(50, 0.001);
-    auto rules = judge::Rules::of(s.plan);
-    std::mt19937_64 random(3);
-    const judge::Traffic traffic{s.rate, weight, s.tick_seconds, s.base, 1};
-    std::vector<double> ticks;
-    for (int run = 0; run < 100; ++run) {
-      judge::Trial trial = judge::begin(*rules);
-      do {
-        const judge::SloTick tick = traffic.tick(random);
-        ASSERT_TRUE(judge::advance(*rules, trial, {&tick, 1}));
-      } while (judge::verdict(*rules, trial).state != judge::Verdict::State::Pass && trial.ticks < 5'000);
-      ticks.push_back(trial.ticks);
+  for (const bool is_calibrated : {true, false})
+    for (const double weight : {0.1, 0.5}) {
+      Situation s = situation(50, 0.001);
+      if (is_calibrated) s = calibrated(s);
+      auto rules = judge::Rules::of(s.plan);
+      std::mt19937_64 random(3);
+      const judge::Traffic traffic{s.rate, weight, s.tick_seconds, s.base, 1};
+      std::vector<double> ticks;
+      for (int run = 0; run < 100; ++run) {
+        judge::Trial trial = judge::begin(*rules);
+        do {
+          const judge::SloTick tick = traffic.tick(random);
+          ASSERT_TRUE(judge::advance(*rules, trial, {&tick, 1}));
+        } while (judge::verdict(*rules, trial).state != judge::Verdict::State::Pass && trial.ticks < 5'000);
+        ticks.push_back(trial.ticks);
+      }
+      std::sort(ticks.begin(), ticks.end());
+      EXPECT_NEAR(ticks[50] * s.tick_seconds / *seconds_to_pass(s, weight), 1, 0.25) << is_calibrated << " " << weight;
     }
-    std::sort(ticks.begin(), ticks.end());
-    EXPECT_NEAR(ticks[50] * s.tick_seconds / *seconds_to_pass(s, weight), 1.1, 0.3) << weight;
-  }
 }
 
 TEST(Outlook, MoreWeightTrafficAndEffectTakeLessTime) {
@@ -95,9 +107,11 @@ TEST(Outlook, MoreWeightTrafficAndEffectTakeLessTime) {
   EXPECT_GT(*seconds_to_fail(s, 0.1, 2), *seconds_to_fail(s, 0.1, 5));
   EXPECT_NEAR(*seconds_to_fail(situation(5, 0.001), 0.1, 2) / *seconds_to_fail(s, 0.1, 2), 10, 1e-6);
   EXPECT_EQ(*seconds_to_fail(situation(1e6, 0.01), 0.5, 50), 45) << "never less than three ticks";
-  Situation clumpy = s;
+  Situation even = s, clumpy = s;
+  even.phi = 1;
   clumpy.phi = 3;
-  EXPECT_NEAR(*seconds_to_fail(clumpy, 0.1, 2) / *seconds_to_fail(s, 0.1, 2), 3, 1e-6);
+  EXPECT_NEAR(*seconds_to_fail(clumpy, 0.1, 2) / *seconds_to_fail(even, 0.1, 2), 3, 1e-6);
+  EXPECT_LT(*seconds_to_fail(even, 0.1, 2), *seconds_to_fail(s, 0.1, 2));
 }
 
 TEST(Outlook, WhatIsToleratedIsNeverProven) {
@@ -121,10 +135,10 @@ TEST(Outlook, AdviceGivesNumbersThatHoldWhatTheyPromise) {
   Situation s = situation(50, 0.001);
   EXPECT_THAT(advice(s, 0.5, 5), IsEmpty());
   const auto lines = advice(s, 0.05, 2);
-  EXPECT_THAT(lines, Contains(HasSubstr("Higher weight: at 15% it takes")));
+  EXPECT_THAT(lines, Contains(HasSubstr("Higher weight: at 25% it takes")));
   EXPECT_THAT(lines, Contains(HasSubstr("which is in time")));
-  EXPECT_LE(*seconds_to_fail(s, 0.15, 2), s.max_seconds);
-  EXPECT_GT(*seconds_to_fail(s, 0.10, 2), s.max_seconds);
+  EXPECT_LE(*seconds_to_fail(s, 0.25, 2), s.max_seconds);
+  EXPECT_GT(*seconds_to_fail(s, 0.20, 2), s.max_seconds);
   EXPECT_THAT(lines, Contains(HasSubstr("Longer: maxDuration of")));
   EXPECT_THAT(lines, Contains(HasSubstr("More traffic:")));
   const double ratio = *smallest_ratio(s, 0.05, s.max_seconds);

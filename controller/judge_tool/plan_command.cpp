@@ -3,6 +3,7 @@
 #include <ostream>
 
 #include "common/core/percent.h"
+#include "controller/judge/replay.h"
 #include "controller/judge_tool/commands.h"
 #include "controller/judge_tool/outlook_plot.h"
 #include "controller/judge_tool/printable.h"
@@ -31,7 +32,7 @@ Expected<Situation> situation_of(const PlanFlags& flags) {
   if (!base) return Unexpected(base.error());
   s.base = *base;
   s.phi = flags.phi;
-  if (!(s.phi >= 1 && s.phi <= 1024)) return wrong("--phi", s.phi, "give 1 (independent errors) to 1024");
+  if (s.phi && !(*s.phi >= 1 && *s.phi <= judge::kLargestPhi)) return wrong("--phi", *s.phi, "give 1 (independent errors) to 1024");
   const auto longest = parse_duration(flags.max_duration);
   if (!longest) return fail("--max-duration", longest.error());
   const auto tick = parse_duration(flags.tick);
@@ -103,11 +104,14 @@ void tell(const Situation& s, const std::vector<double>& weights, const std::vec
     rows.back().push_back(cell(seconds_to_pass(s, w), s.max_seconds));
   }
   world.out << table(rows) << '\n';
-  world.out << wrapped("Typical times: half of the rollouts take less. (!) is beyond maxDuration, " + about(s.max_seconds) + ". The factor: " +
-                           number(kEfficiency) + " times the fewest requests that any test with these error rates needs, which is what the judge's simulated "
-                           "rollouts took; one in twenty takes about " + number(kSlow) + " times. Promotion: of a canary as good as the baseline, after at least " +
-                           std::to_string(s.plan.min_ticks) + " ticks and " + number(s.plan.min_requests) + " canary requests." +
-                           (s.phi > 1 ? " Errors are taken to be clumpy: all times " + number(s.phi) + " of those of independent ones." : ""),
+  const Efficiency factor = s.efficiency();
+  world.out << wrapped("Typical times: half of the rollouts take less; (!) is beyond maxDuration, " + about(s.max_seconds) + ". The factor: " + number(factor.fail) +
+                           " times the fewest requests that any test with these error rates needs, as measured in simulated rollouts; one in twenty takes " +
+                           number(factor.fail_slow) + " times. " +
+                           (s.phi ? "Evidence is divided by " + number(*s.phi) + " (calibrated)."
+                                  : "Not calibrated: the judge estimates while judging how clumpy errors are, and evidence that clumps would explain does not count.") +
+                           " Promotion: of a canary as good as the baseline, " + number(factor.pass) + " times the fewest, after at least " + std::to_string(s.plan.min_ticks) +
+                           " ticks and " + number(s.plan.min_requests) + " canary requests.",
                        world.width, 0);
   for (const double ratio : ratios) world.out << '\n' << words(s, weights, ratio, world.width);
 }
@@ -127,7 +131,9 @@ void tell_json(const Situation& s, const std::vector<double>& weights, const std
     rows.push_back({{"weight", w}, {"regressions", std::move(proofs)}, {"promotionSeconds", seconds_or_null(seconds_to_pass(s, w))}});
   }
   const ordered_json root{{"requestsPerSecond", s.rate}, {"base", s.base}, {"maxDurationSeconds", s.max_seconds}, {"tickSeconds", s.tick_seconds},
-                          {"efficiency", kEfficiency}, {"oneInTwenty", kSlow}, {"phi", s.phi}, {"weights", std::move(rows)}};
+                          {"calibrated", s.phi.has_value()}, {"phi", s.phi.value_or(1)},
+                          {"factor", {{"fail", s.efficiency().fail}, {"failOneInTwenty", s.efficiency().fail_slow}, {"promotion", s.efficiency().pass}}},
+                          {"weights", std::move(rows)}};
   world.out << root.dump(2) << '\n';
 }
 

@@ -39,7 +39,7 @@ Expected<void> set(SloOption& slo, const std::string& key, const std::string& va
   if (key == "weight") {
     const char* end = value.data() + value.size();
     const auto [stop, error] = std::from_chars(value.data(), end, slo.plan.weight, std::chars_format::fixed);
-    if (error != std::errc() || stop != end) return fail(Error::Kind::Invalid, "weight is \"" + printable(value, 40) + "\": give 0 (advisory) or more");
+    if (error != std::errc() || stop != end || !(slo.plan.weight >= 0 && slo.plan.weight <= 1e6)) return fail(Error::Kind::Invalid, "weight is \"" + printable(value, 40) + "\": give 0 (advisory) or more");
     return {};
   }
   return fail(Error::Kind::Invalid, "key \"" + printable(key, 40) + "\" is not known: relative, absolute, objective, threshold and weight are");

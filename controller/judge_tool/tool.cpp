@@ -75,7 +75,7 @@ void describe(CLI::App& app, PlanFlags& flags) {
   app.add_option("--ratio", flags.ratios, "How many times as bad; repeatable or 2,5")->type_name("TIMES")->delimiter(',')->capture_default_str();
   app.add_option("--max-duration", flags.max_duration, "Longest run that is acceptable")->type_name("DURATION")->capture_default_str();
   app.add_option("--tick", flags.tick, "Length of a tick")->type_name("DURATION")->capture_default_str();
-  app.add_option("--phi", flags.phi, "How clumpy errors are: phi of a sentence or of --calibrate")->type_name("TIMES")->capture_default_str();
+  app.add_option("--phi", flags.phi, "What `replay --calibrate` found that evidence is divided by (default: not calibrated)")->type_name("TIMES");
   add_limits(app, flags.limits);
   app.add_option("--svg", flags.svg, "Write a plot to this file")->type_name("FILE");
   app.add_flag("--json", flags.json, "Print JSON instead of a table");

@@ -1,5 +1,6 @@
 #include "controller/judge/e_variable.h"
 
+#include <array>
 #include <cmath>
 #include <random>
 #include <gtest/gtest.h>
@@ -97,6 +98,65 @@ TEST(EVariable, ExpectationIsAtMostOneForEveryAcceptableCanary) {
   }
   EXPECT_LE(std::exp(largest), 1 + 1e-9) << largest;
   EXPECT_GE(largest, -0.01) << "the grid never came near the projection: the property was not exercised";
+}
+
+TEST(EVariable, SeveralOddsAtOnceAreWhatEachIsAlone) {
+  std::mt19937_64 random(9);
+  const auto log_uniform = [&](double low, double high) {
+    return low * std::pow(high / low, std::uniform_real_distribution<double>(0, 1)(random));
+  };
+  for (int i = 0; i < 2000; ++i) {
+    const Limit limit{i % 7 == 0 ? 0 : log_uniform(0.8, 3), log_uniform(1e-6, 1e-2)};
+    const Counts canary{log_uniform(1, 1e5), 0.5}, baseline{log_uniform(1, 1e5), 0.25};
+    const double p0 = log_uniform(1e-7, 0.99);
+    std::array<double, 10> odds, out;
+    for (double& c : odds) c = i % 2 == 0 ? log_uniform(1.05, 100) : log_uniform(0.02, 0.95);
+    log_e(limit, canary, baseline, p0, odds, out);
+    for (std::size_t j = 0; j < odds.size(); ++j) {
+      const double alone = log_e(limit, canary, baseline, p0, odds[j]);
+      EXPECT_NEAR(out[j], alone, 1e-9 * (1 + std::abs(alone)));
+    }
+  }
+}
+
+// More bad canary requests are never less evidence of harm, more bad baseline requests never more; of health the reverse.
+TEST(EVariable, EvidenceGrowsWithTheCanarysFailuresAndShrinksWithTheBaselines) {
+  std::mt19937_64 random(10);
+  const auto log_uniform = [&](double low, double high) {
+    return low * std::pow(high / low, std::uniform_real_distribution<double>(0, 1)(random));
+  };
+  for (int i = 0; i < 20000; ++i) {
+    const bool harm = i % 2 == 0;
+    const Limit limit{log_uniform(1, 3), i % 3 == 0 ? 0.0 : log_uniform(1e-6, 1e-2)};
+    const double n1 = std::ceil(log_uniform(1, 1e5)), n0 = std::ceil(log_uniform(1, 1e5));
+    const double k1 = std::floor(std::uniform_real_distribution<double>(0, 1)(random) * n1);
+    const double k0 = std::floor(std::uniform_real_distribution<double>(0, 1)(random) * n0);
+    const double p0 = log_uniform(1e-6, 0.5), c = harm ? log_uniform(1.05, 100) : log_uniform(0.02, 0.95);
+    if (limit.at(p0) >= 0.99) continue;
+    const double here = log_e(limit, {n1, k1}, {n0, k0}, p0, c), sign = harm ? 1 : -1, slack = 1e-9 * (1 + std::abs(here));
+    if (k1 < n1) { EXPECT_GE(sign * (log_e(limit, {n1, k1 + 1}, {n0, k0}, p0, c) - here), -slack); }
+    if (k0 < n0) { EXPECT_LE(sign * (log_e(limit, {n1, k1}, {n0, k0 + 1}, p0, c) - here), slack); }
+  }
+}
+
+// "The canary is not worse" with the arms exchanged is "the baseline is not better": the same bet, the same pay-out.
+TEST(EVariable, ExchangingTheArmsExchangesHarmAndHealth) {
+  std::mt19937_64 random(11);
+  const auto log_uniform = [&](double low, double high) {
+    return low * std::pow(high / low, std::uniform_real_distribution<double>(0, 1)(random));
+  };
+  for (int i = 0; i < 5000; ++i) {
+    const Counts canary{log_uniform(1, 1e5), 0.7}, baseline{log_uniform(1, 1e5), 0.3};
+    const double p0 = log_uniform(1e-5, 0.5), c = log_uniform(1.05, 50);
+    const double there = log_e({1, 0}, canary, baseline, p0, c);
+    const double back = log_e({1, 0}, baseline, canary, odds_multiple(p0, c), 1 / c);
+    EXPECT_NEAR(there, back, 1e-8 * (1 + std::abs(there)));
+  }
+}
+
+TEST(EVariable, TwiceTheTrafficIsTwiceTheEvidence) {
+  const double once = log_e({1.1, 1e-4}, {100, 5}, {900, 9}, 0.01, 3);
+  EXPECT_NEAR(log_e({1.1, 1e-4}, {200, 10}, {1800, 18}, 0.01, 3), 2 * once, 1e-9);
 }
 
 // With k1 = 0 the true rates (0, 0) and (0, 1) would be certain to give k0 = 0 and k0 = n0, and both are acceptable; so the

@@ -154,7 +154,8 @@ Limit harm_limit(const SloPlan& slo, int bound) {
 
 Limit health_limit(const TrialPlan& plan, const SloPlan& slo, int bound) {
   if (slo.kind == Kind::Gauge) return {0, std::min(kHighestHealth, std::max(kLeastBreachHealth, kHealthSlack * slo.breach_share))};
-  if (slo.kind == Kind::LatencyDistribution) return {slo.bounds.at(static_cast<std::size_t>(bound)).health_theta, 0};
+  if (slo.kind == Kind::LatencyDistribution)
+    return {slo.bounds.at(static_cast<std::size_t>(bound)).health_theta, plan.margin * kDefaultBudget};
   const double theta = 1 + std::max(0.5, kHealthSlack * slo.relative);
   if (slo.kind == Kind::GaugeComparison) return {theta, kHealthSlack * slo.absolute};
   const double budget = slo.objective ? 1 - *slo.objective : kDefaultBudget;

@@ -27,7 +27,7 @@ struct LatencyBound {
   double seconds = 0;
   double share = 0;         // of the baseline's requests that took longer, in its past
   double theta = 1.02;      // tolerated: canary's share above <= theta * baseline's share above
-  double health_theta = 2;  // promotion proves: canary's share <= health_theta * baseline's share; above theta
+  double health_theta = 2;  // promotion proves: canary's share <= health_theta * baseline's + margin * 0.1 %; above theta
   friend bool operator==(const LatencyBound&, const LatencyBound&) = default;
 };
 

@@ -56,11 +56,13 @@ double evaluate(const std::array<double, kNodes>& coefficients, double x) {
 void RatioInterval::add(const Counts& canary, const Counts& baseline) {
   const double failures = canary.bad + baseline.bad;
   if (canary.total <= 0 || baseline.total <= 0 || failures <= 0) return;
+  const double requests = canary.total / baseline.total;
+  if (!(requests > 1e-100 && requests < 1e100)) return;  // next to nothing against a crowd: no comparison
   for (int j = 0; j < kNodes; ++j) {
-    const double odds = tables().theta[j] * canary.total / baseline.total;
+    const double odds = tables().theta[j] * requests;
     // ln share = ln(odds/(1+odds)), ln(1-share) = -ln(1+odds); the part that theta does not change is left out.
     log_likelihood[j] += canary.bad * std::log(tables().theta[j]) - failures * std::log1p(odds) +
-                         failures * std::log1p(canary.total / baseline.total);
+                         failures * std::log1p(requests);
   }
 }
 

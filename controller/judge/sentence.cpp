@@ -43,7 +43,7 @@ std::string gauge_line(const SloPlan& slo, double relative, double absolute) {
   return "at most " + format("%.4g", 1 + relative) + "x the baseline" + slack;
 }
 
-std::string harm_line(const TrialPlan& plan, const SloPlan& slo, const SloVerdict& v, bool absolute) {
+std::string harm_line(const TrialPlan& plan, const SloPlan& slo, const SloVerdict& v, const SloTrial& trial) {
   switch (slo.kind) {
     case Kind::Gauge: return "at most " + as_percent(slo.breach_share) + " of the ticks " + beyond(slo);
     case Kind::GaugeComparison: return gauge_line(slo, slo.relative, slo.absolute);
@@ -57,7 +57,11 @@ std::string harm_line(const TrialPlan& plan, const SloPlan& slo, const SloVerdic
     case Kind::ErrorRate:
     case Kind::Latency: break;
   }
-  if (!absolute) return line(harm_limit(slo));
+  if (!slo.objective || trial.absolute.log_e <= trial.questions[0].relative.log_e) {
+    const Limit limit = harm_limit(slo);
+    if (trial.widened <= limit.theta) return line(limit);
+    return line({trial.widened, limit.delta}) + ", as far as pods differ by themselves";
+  }
   return "at most " + as_percent(objective_limit(plan, slo)->delta) + " (" + format("%.3g", plan.burn) +
          "x the budget of the " + format("%.6g", 100 * *slo.objective) + "% objective)";
 }
@@ -75,7 +79,8 @@ std::string health_line(const TrialPlan& plan, const SloPlan& slo) {
         least = std::min(least, bound.health_theta);
         most = std::max(most, bound.health_theta);
       }
-      return "above every bound at most " + format("%.3g", least) + "x to " + format("%.3g", most) + "x the baseline";
+      return "above every bound at most " + format("%.3g", least) + "x to " + format("%.3g", most) + "x the baseline + " +
+             points(health_limit(plan, slo).delta);
     }
     case Kind::ErrorRate:
     case Kind::Latency: break;
@@ -188,8 +193,7 @@ std::string slo_sentence(const TrialPlan& plan, std::size_t index, const SloVerd
            " ticks; the evidence so far is kept (" + odds(v.evidence) + " of " + with_commas(v.needed) + ":1)";
   }
   if (trial.canary_requests <= 0) return slo.name + ": no canary requests yet";
-  const auto absolute = objective_limit(plan, slo);
-  const std::string limit = harm_line(plan, slo, v, absolute && trial.absolute.log_e > trial.questions[0].relative.log_e);
+  const std::string limit = harm_line(plan, slo, v, trial);
   const std::string seen = slo.name + ": " + observation(plan, slo, v, trial) + ". ";
   const std::string harm = "Evidence " + odds(v.evidence) + " against \"" + limit + "\"";
   const std::string health = health_line(plan, slo);

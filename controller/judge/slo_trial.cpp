@@ -20,6 +20,7 @@ double tempering(const SloRules& rules, const Question& question) { return rules
 
 // Everything of a tick, or of several merged ones, in which both arms had requests.
 void judge_pair(SloTrial& trial, const SloRules& rules, double canary_requests, double baseline_requests, double factor) {
+  trial.widened = factor > rules.harm[0].limit.theta ? factor : 0;
   for (std::size_t i = 0; i < static_cast<std::size_t>(rules.questions); ++i) {
     Question& question = trial.questions[i];
     const Counts canary{canary_requests, question.waiting_canary}, baseline{baseline_requests, question.waiting_baseline};
@@ -28,7 +29,7 @@ void judge_pair(SloTrial& trial, const SloRules& rules, double canary_requests, 
       const double p0 = question.baseline.guess();
       const double phi = tempering(rules, question);
       HarmTest harm = rules.harm[i];
-      harm.limit.theta *= factor;
+      harm.limit.theta = std::max(harm.limit.theta, factor);
       update(question.relative, harm, canary, baseline, p0, phi);
       if (!rules.harm_only) update(question.health, rules.health[i], canary, baseline, p0, phi);
     }

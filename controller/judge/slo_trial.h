@@ -60,6 +60,7 @@ struct SloTrial {
   double baseline_requests = 0;                  // of ticks in which the canary had requests too
   double waiting_canary = 0;                     // ticks in which one arm had no request wait to be merged with the next
   double waiting_baseline = 0;
+  double widened = 0;                            // theta that the spread between pods made of the plan's in the last tick; 0: not wider
   int waiting_ticks = 0;
   int covered = 0;                               // ticks with data
   int silent = 0;                                // ticks without data since the last one with data

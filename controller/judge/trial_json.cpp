@@ -34,7 +34,8 @@ void question_row(Q& q, F&& f) {
 
 template <typename S, typename F>
 void count_row(S& s, F&& f) {
-  each_of(f, s.canary_requests, s.baseline_requests, s.waiting_canary, s.waiting_baseline, s.waiting_ticks, s.covered, s.silent);
+  each_of(f, s.canary_requests, s.baseline_requests, s.waiting_canary, s.waiting_baseline, s.widened, s.waiting_ticks, s.covered,
+          s.silent);
 }
 
 template <typename G, typename F>
@@ -120,7 +121,7 @@ bool sane(const Question& q) {
 }
 
 bool sane(const SloTrial& s) {
-  bool ok = finite({s.absolute.log_e});
+  bool ok = finite({s.absolute.log_e}) && s.widened >= 0;
   for (const Question& q : s.questions)
     ok = ok && sane(q) && part_of(q.canary_bad, s.canary_requests) && part_of(q.baseline_bad, s.baseline_requests) &&
          part_of(q.waiting_canary, s.waiting_canary) && part_of(q.waiting_baseline, s.waiting_baseline);

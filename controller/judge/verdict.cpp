@@ -96,7 +96,9 @@ void describe(const TrialPlan& plan, const SloPlan& slo, const SloRules& rules, 
   v.baseline_requests = trial.baseline_requests;
   const auto absolute = objective_limit(plan, slo);
   const bool absolute_leads = absolute && (v.baseline_requests <= 0 || trial.absolute.log_e > question.relative.log_e);
-  v.limit = absolute_leads ? absolute->delta : rules.harm[at].limit.at(v.baseline);
+  Limit limit = rules.harm[at].limit;
+  limit.theta = std::max(limit.theta, trial.widened);
+  v.limit = absolute_leads ? absolute->delta : limit.at(v.baseline);
   v.estimate = question.ratio.value();
   if (rules.kind == Kind::LatencyDistribution) {
     v.bound = slo.bounds[at].seconds;

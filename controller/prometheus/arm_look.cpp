@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdio>
 
 #include "controller/prometheus/histogram.h"
+#include "controller/prometheus/target.h"
 
 namespace sluice::prometheus {
 namespace {
@@ -74,6 +76,59 @@ Expected<std::string> look_native(std::vector<Looked>& arms, double threshold, c
     arm.resets = inc.resets;
   }
   return shortest(*bound);
+}
+
+Expected<void> look_distribution(Looked& arm, const std::vector<double>& bounds, const Stretch& stretch, const Ask& ask) {
+  auto answer = ask(arm.part);
+  if (!answer) return Unexpected(answer.error());
+  if (answer->series.empty()) {
+    const Selector native = native_selector(arm);
+    answer = ask(native);
+    if (!answer) return Unexpected(answer.error());
+    if (answer->native_histograms) arm.total = arm.part = native;
+    else answer->series.clear();  // a summary or a counter of that name
+  }
+  HistogramIncrements inc = histogram_increments(answer->series, bounds, {stretch.from, stretch.to}, arm.arm->pods).front();
+  arm.counts = {inc.total, 0};
+  arm.above = std::move(inc.above);
+  arm.pods = std::move(inc.pods);
+  arm.warnings = answer->warnings;
+  arm.found = !answer->series.empty();
+  arm.seen = inc.seen;
+  arm.coverage = inc.coverage;
+  arm.spacing = inc.spacing;
+  arm.resets = inc.resets;
+  arm.incomplete = inc.incomplete;
+  return {};
+}
+
+Expected<void> look_gauge(Looked& arm, const Stretch& stretch, const Ask& ask) {
+  auto answer = ask(arm.total);
+  if (!answer) return Unexpected(answer.error());
+  double sum = 0;
+  int series = 0;
+  std::map<std::string, std::set<Time>> scrapes;
+  for (const Series& s : answer->series) {
+    const std::string pod = label(s.labels, "pod");
+    const auto warm = arm.arm->pods.warm_until.find(pod);
+    std::optional<Point> last;
+    for (const Point& p : s.points) {
+      scrapes[target_of(s.labels)].insert(p.at);
+      const bool counts = p.at > stretch.from && p.at <= stretch.to && (warm == arm.arm->pods.warm_until.end() || p.at > warm->second);
+      if (counts && std::isfinite(p.value) && (!last || p.at > last->at)) last = p;
+    }
+    if (!last) continue;
+    sum += last->value;
+    ++series;
+    arm.pods[pod];
+  }
+  arm.warnings = answer->warnings;
+  arm.found = !answer->series.empty();
+  arm.seen = series > 0;
+  if (series > 0 && std::isfinite(sum)) arm.value = sum / series;
+  arm.spacing = median_spacing(scrapes);
+  arm.coverage = coverage_of(arm.arm->pods, arm.pods, arm.seen);
+  return {};
 }
 
 void Report::missing(const std::string& slo, const std::string& why) {

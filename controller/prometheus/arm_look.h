@@ -29,6 +29,8 @@ struct Looked {
   double coverage = 0, spacing = 0;
   int resets = 0, incomplete = 0;
   bool foreign = false;
+  std::vector<double> above{};        // of a distribution, per bound
+  double value = judge::kNoValue;     // of a gauge or an expression
 };
 
 // Asks for the two counters of an SLO and counts. Without `ask_part` only the first is asked for.
@@ -37,6 +39,12 @@ Expected<void> look_counters(Looked& arm, Part kind, bool ask_part, const Stretc
 // Asks for native histograms of all arms and counts what took longer than the bound of theirs nearest to `threshold` seconds.
 // The bound; empty, and nothing changed, where there are none.
 Expected<std::string> look_native(std::vector<Looked>& arms, double threshold, const Stretch& stretch, const Ask& ask);
+
+// Counts above each of `bounds`, of classic buckets or, where there are none, of native histograms.
+Expected<void> look_distribution(Looked& arm, const std::vector<double>& bounds, const Stretch& stretch, const Ask& ask);
+
+// The mean of the last values of a gauge.
+Expected<void> look_gauge(Looked& arm, const Stretch& stretch, const Ask& ask);
 
 // The native histogram behind looked.part, the _bucket of a classic one.
 Selector native_selector(const Looked& looked);

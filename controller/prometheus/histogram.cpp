@@ -77,6 +77,10 @@ bool usable(const NativeSample& sample) {
          std::all_of(sample.buckets.begin(), sample.buckets.end(), [](const NativeBucket& b) { return std::isfinite(b.count) && b.count >= 0; });
 }
 
+bool straddles(const NativeBucket& bucket, double bound) {
+  return bucket.left < bound && bucket.right > bound && !same(bucket.left, bound) && !same(bucket.right, bound);
+}
+
 Read read_native(const std::vector<Series>& series, const std::vector<double>& bounds) {
   Read read;
   for (const Series& s : series) {
@@ -84,6 +88,13 @@ Read read_native(const std::vector<Series>& series, const std::vector<double>& b
     Histogram histogram{target_of(s.labels), label(s.labels, "pod"), {}};
     for (const NativeSample& sample : s.histograms) {
       if (!usable(sample)) continue;
+      // The resolution was lowered below the bounds: how much of a bucket lies above one is not known.
+      if (std::any_of(sample.buckets.begin(), sample.buckets.end(), [&](const NativeBucket& b) {
+            return b.count > 0 && std::any_of(bounds.begin(), bounds.end(), [&](double bound) { return straddles(b, bound); });
+          })) {
+        ++read.incomplete;
+        continue;
+      }
       Sight sight{sample.at, sample.count, std::vector<double>(bounds.size(), 0)};
       for (const NativeBucket& bucket : sample.buckets)
         for (std::size_t i = 0; i < bounds.size(); ++i)

@@ -26,7 +26,7 @@ struct HistogramIncrements {
   double coverage = 0;                         // as in ArmIncrements
   double spacing = 0;
   int resets = 0;
-  int incomplete = 0;                          // histograms left out because they lack a bound
+  int incomplete = 0;                          // classic histograms, and samples of native ones, left out because they lack a bound
 };
 
 // The bounds, ascending, finite and positive, that all histograms of `series` have: of classic ones (label le) those common

@@ -97,6 +97,14 @@ TEST(Histogram, ASchemaThatIsLoweredInMidRunLosesNothing) {
   EXPECT_EQ(tick.resets, 0);
 }
 
+TEST(Histogram, ASchemaTooCoarseForABoundGivesNoData) {
+  Series s{pod("a"), {}, {}};
+  s.histograms = {{at(0), 0, {}}, {at(15), 6, {bucket(0, 0, 6)}}};  // all between 0.5 and 1
+  const auto tick = histogram_increments({s}, {0.75}, {at(5), at(15)}, {}).front();
+  EXPECT_FALSE(tick.seen);
+  EXPECT_EQ(tick.incomplete, 1);
+}
+
 TEST(Histogram, TheZeroBucketIsFastAndNaNCountsAreNoInformation) {
   Series s{pod("a"), {}, {}};
   s.histograms = {{at(0), 0, {}}, {at(10), std::nan(""), {}}, {at(15), 5, {{-1e-9, 1e-9, 3}, bucket(0, 1, 2)}}};

@@ -19,9 +19,10 @@ struct Arm {
   Pods pods;
 };
 
-// The two queries of an SLO before they are confined to an arm.
+// The queries of an SLO before they are confined to an arm. Of a distribution both are its buckets, of a gauge itself, of an
+// expression nothing.
 struct Questions {
-  Selector total, part;
+  Selector total{}, part{};
   Part kind = Part::Bad;
 };
 
@@ -31,5 +32,8 @@ Expected<Questions> questions_of(const SloQuery& slo);
 Expected<Arm> arm_of(const char* name, const ArmQuery& query, const std::vector<Matcher>& matchers, const std::string& ns);
 // The selector with its placeholders filled in, confined to the arm and its namespace.
 Expected<Selector> asked_of(Selector selector, const Arm& arm);
+
+// An expression with its placeholders filled in. Invalid: no name that Kubernetes gives, or an unknown placeholder.
+Expected<std::string> asked_of(const ExpressionQuery& query, const Arm& arm);
 
 }  // namespace sluice::prometheus

@@ -20,6 +20,16 @@ Duration reach_back(Duration spacing) {
   return std::max<Duration>(2 * spacing, std::chrono::seconds(5));
 }
 
+std::array<judge::PodBad, judge::kPodsPerTick> worst_of(const std::map<std::string, judge::Counts>& pods) {
+  std::vector<judge::PodBad> all;
+  for (const auto& [pod, counts] : pods)
+    if (counts.bad > 0) all.push_back({judge::pod_id(pod), counts.bad});
+  std::stable_sort(all.begin(), all.end(), [](const judge::PodBad& a, const judge::PodBad& b) { return a.bad > b.bad; });
+  std::array<judge::PodBad, judge::kPodsPerTick> worst{};
+  std::copy_n(all.begin(), std::min(all.size(), worst.size()), worst.begin());
+  return worst;
+}
+
 }  // namespace
 
 std::string nearest_bound(const std::vector<std::string>& bounds, double seconds) {
@@ -96,6 +106,52 @@ Expected<Answer> Sampler::ask(const Selector& selector, Duration window, Time at
   server_time_ = answer->server_time;
   if (clock_ != nullptr) offset_.learn(asked, clock_->now(), *answer->server_time);
   return answer;
+}
+
+Expected<void> Sampler::look_expression(Looked& arm, const ExpressionQuery& query, Time at, std::stop_token stop) const {
+  const auto promql = asked_of(query, *arm.arm);
+  if (!promql) return Unexpected(promql.error());
+  auto value = client_.value(*promql, at, stop);
+  if (!value) return Unexpected(value.error());
+  arm.found = true;
+  arm.seen = value->has_value();
+  arm.coverage = arm.seen ? 1 : 0;
+  arm.value = value->value_or(judge::kNoValue);
+  arm.total.metric = "`" + promql->substr(0, 200) + "`";  // for the sentence
+  return {};
+}
+
+Expected<judge::LatencyHistory> Sampler::latency_history(const SampleRequest& request, const ArmQuery& query, const std::string& histogram,
+                                                         std::stop_token stop) {
+  auto matchers = parse_matchers(request.arm_selector);
+  if (!matchers) return fail("analysis.prometheus.selector", matchers.error());
+  auto arm = arm_of("baseline", query, *matchers, request.ns);
+  if (!arm) return Unexpected(arm.error());
+  const auto questions = questions_of({"latency", LatencyQuery{histogram, Duration(1)}});
+  if (!questions) return Unexpected(questions.error());
+  auto buckets = asked_of(questions->part, *arm);
+  if (!buckets) return Unexpected(buckets.error());
+  const Duration shift = ahead();
+  for (auto& [pod, until] : arm->pods.warm_until) until += shift;
+  const Duration window = std::min(kMaxWindow, request.to - request.from + reach_back(request.spacing));
+  const Stretch stretch{request.from + shift, request.to + shift};
+  auto answer = ask(*buckets, window, stretch.to, stop);
+  if (!answer) return Unexpected(answer.error());
+  if (answer->series.empty()) {
+    answer = ask(native_selector(Looked(&*arm, *buckets, *buckets)), window, stretch.to, stop);
+    if (!answer) return Unexpected(answer.error());
+  }
+  judge::LatencyHistory history;
+  history.bounds = bounds_of(answer->series);
+  if (!history.bounds.empty()) {
+    HistogramIncrements inc = histogram_increments(answer->series, history.bounds, {stretch.from, stretch.to}, arm->pods).front();
+    history.above = std::move(inc.above);
+    history.total = inc.total;
+  }
+  if (!(history.total > 0))
+    return fail(Error::Kind::NotFound, "no requests of " + to_string(*buckets) + " between " + format_time(request.from) + " and " + format_time(request.to) +
+                                           ": the bounds of a latency distribution cannot be chosen");
+  return history;
 }
 
 Duration Sampler::ahead() const {
@@ -182,11 +238,20 @@ Expected<Sample> Sampler::sample_at(const SampleRequest& request, Duration ahead
         for (Looked& arm : looked)
           if (!used_bound.empty()) arm.part.matchers.push_back({"le", Matcher::Op::Equal, used_bound});
     }
-    if (!native)
-      for (Looked& arm : looked) {
+    for (Looked& arm : looked) {
+      Expected<void> ok;
+      if (const auto* distribution = std::get_if<DistributionQuery>(&slo.query)) {
+        ok = look_distribution(arm, distribution->bounds, stretch, ask_samples);
+      } else if (std::holds_alternative<GaugeQuery>(slo.query)) {
+        ok = look_gauge(arm, stretch, ask_samples);
+      } else if (const auto* expression = std::get_if<ExpressionQuery>(&slo.query)) {
+        ok = look_expression(arm, *expression, stretch.to, stop);
+      } else if (!native) {
         const bool ask_part = questions->kind == Part::Bad || !used_bound.empty();
-        if (auto ok = look_counters(arm, questions->kind, ask_part, stretch, ask_samples); !ok) return of_slo(slo.name, ok.error());
+        ok = look_counters(arm, questions->kind, ask_part, stretch, ask_samples);
       }
+      if (!ok) return of_slo(slo.name, ok.error());
+    }
 
     PodCounts pods;
     for (const Looked& arm : looked) {
@@ -196,9 +261,14 @@ Expected<Sample> Sampler::sample_at(const SampleRequest& request, Duration ahead
       if (arm.spacing > 0) spacings.push_back(arm.spacing);
       if (arm.seen) (is_canary ? sample.canary_present : sample.baseline_present) = true;
       (is_canary ? tick.canary : tick.baseline) = arm.counts;
+      judge::Above& above = is_canary ? tick.canary_above : tick.baseline_above;
+      std::copy_n(arm.above.begin(), std::min(arm.above.size(), above.size()), above.begin());
+      (is_canary ? tick.canary_value : tick.baseline_value) = arm.value;
+      (is_canary ? tick.canary_pods : tick.baseline_pods) = static_cast<int>(arm.pods.size());
       (is_canary ? pods.canary : pods.baseline) = arm.pods;
       if (!report.tell(slo.name, arm, request)) tick.present = false;
     }
+    tick.worst_pods = worst_of(pods.canary);
     sample.slos.push_back(tick);
     sample.pods.push_back(std::move(pods));
     sample.bounds.push_back(used_bound);

@@ -18,6 +18,7 @@
 #include "common/core/clock.h"
 #include "common/core/error.h"
 #include "controller/judge/counts.h"
+#include "controller/judge/latency_bounds.h"
 #include "controller/prometheus/client.h"
 #include "controller/prometheus/clock_offset.h"
 #include "controller/prometheus/sampling.h"
@@ -36,9 +37,26 @@ struct LatencyQuery {
   Duration threshold{250};                                  // the nearest bound that both arms have is used
 };
 
+// The whole latency distribution: SloTick::canary_above and baseline_above get the counts above each bound.
+struct DistributionQuery {
+  std::string histogram = "http_request_duration_seconds";  // as in LatencyQuery
+  std::vector<double> bounds{};                             // seconds, ascending, at most judge::kMaxBounds; of latency_history()
+};
+
+// A number per arm: the mean over the series of each one's last value within the tick. Warm-ups count for nothing.
+struct GaugeQuery {
+  std::string selector;
+};
+
+// A number per arm that PromQL works out at the tick's end: a scalar or one series. {{namespace}} and {{replicaSet}} are filled in as
+// regular expressions. Nothing confines it: whoever may write it reads what the operator's Prometheus account may read.
+struct ExpressionQuery {
+  std::string promql;
+};
+
 struct SloQuery {
   std::string name;
-  std::variant<ErrorRateQuery, LatencyQuery> query;
+  std::variant<ErrorRateQuery, LatencyQuery, DistributionQuery, GaugeQuery, ExpressionQuery> query;
 };
 
 struct ArmQuery {
@@ -75,6 +93,8 @@ struct Sample {
   std::optional<Time> server_time;   // Date header of the last answer, to the second: compare with your own clock
 };
 
+struct Looked;  // arm_look.h
+
 class Sampler {
  public:
   // `clock` is the one that the caller's ticks are made with, and must outlive the sampler; without it clocks are taken to agree.
@@ -82,10 +102,16 @@ class Sampler {
 
   Expected<Sample> sample(const SampleRequest& request, std::stop_token stop = {});
 
+  // The latency of `arm` over (from, to], to choose a run's bounds from (judge::choose_bounds). Up to an hour; classic or native.
+  // NotFound: nothing was measured there. Invalid: as sample().
+  Expected<judge::LatencyHistory> latency_history(const SampleRequest& request, const ArmQuery& arm, const std::string& histogram,
+                                                  std::stop_token stop = {});
+
  private:
   Duration ahead() const;
   Expected<Sample> sample_at(const SampleRequest& request, Duration ahead, std::stop_token stop);
   Expected<Answer> ask(const Selector& selector, Duration window, Time at, std::stop_token stop);
+  Expected<void> look_expression(Looked& arm, const ExpressionQuery& query, Time at, std::stop_token stop) const;
   // The bucket bound for `threshold` seconds that all of `arms` (bucket selectors) have; empty if there is none.
   Expected<std::string> bound(const std::vector<Selector>& arms, double threshold, Time at, std::stop_token stop);
 

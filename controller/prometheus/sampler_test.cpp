@@ -225,6 +225,94 @@ TEST_F(Shop, NativeHistogramsAreUsedWhereThereAreNoBuckets) {
   EXPECT_DOUBLE_EQ(s.observed_spacing, 15);
 }
 
+TEST_F(Shop, AWholeDistributionIsCountedAboveEachBound) {
+  SampleRequest r = request(30, 45);
+  r.slos = {{"latency", DistributionQuery{"http_request_duration_seconds", {0.1, 0.25}}}};
+  const Sample s = take(r);
+  EXPECT_EQ(s.missing, "");
+  EXPECT_EQ(s.slos[0].canary.total, 10);
+  EXPECT_EQ(s.slos[0].canary_above[0], 10 - 4);
+  EXPECT_EQ(s.slos[0].canary_above[1], 10 - 8);
+  EXPECT_EQ(s.slos[0].baseline_above[1], 9);
+  EXPECT_EQ(s.slos[0].canary_pods, 1);
+  r.slos = {{"latency", DistributionQuery{"http_request_duration_seconds", {0.2}}}};
+  EXPECT_THAT(take(r).missing, HasSubstr("no samples of")) << "a bound that nobody has";
+  r.slos = {{"latency", DistributionQuery{}}};
+  EXPECT_THAT(sampler.sample(r).error().message, HasSubstr("slo latency: 0 latency bounds: 1 to 7"));
+}
+
+TEST_F(Shop, ADistributionOfNativeHistogramsToo) {
+  for (const std::string& pod : {canary_pod, baseline_pod})
+    for (int i = 0; i <= 3; ++i) fake->add_native("native_seconds", labels(pod), {at(15 * i), 20.0 * i, {{0.125, 0.25, 15.0 * i}, {0.25, 0.5, 5.0 * i}}});
+  SampleRequest r = request(30, 45);
+  r.slos = {{"latency", DistributionQuery{"native_seconds", {0.125, 0.25}}}};
+  const Sample s = take(r);
+  EXPECT_EQ(s.missing, "");
+  EXPECT_EQ(s.slos[0].canary_above[0], 20);
+  EXPECT_EQ(s.slos[0].canary_above[1], 5);
+  r.from = at(0);
+  const auto history = sampler.latency_history(r, r.baseline, "native_seconds");
+  ASSERT_TRUE(history) << history.error().message;
+  EXPECT_EQ(history->total, 60);
+  EXPECT_EQ(history->bounds, (std::vector<double>{0.125, 0.25, 0.5}));
+  EXPECT_EQ(history->above, (std::vector<double>{60, 15, 0}));
+}
+
+TEST_F(Shop, BoundsAreChosenFromTheBaselinesPast) {
+  SampleRequest r = request(3, 60);
+  const auto history = sampler.latency_history(r, r.baseline, "http_request_duration_seconds");
+  ASSERT_TRUE(history) << history.error().message;
+  EXPECT_EQ(history->bounds, (std::vector<double>{0.1, 0.25, 1}));
+  EXPECT_EQ(history->total, 270);
+  EXPECT_EQ(history->above, (std::vector<double>{270 - 121.5, 27, 0}));
+  ASSERT_TRUE(judge::choose_bounds(*history, 0.05));
+  r.baseline.replica_sets = {"web-silent"};
+  EXPECT_EQ(sampler.latency_history(r, r.baseline, "http_request_duration_seconds").error().kind, Error::Kind::NotFound);
+}
+
+TEST_F(Shop, AGaugeIsTheMeanOfTheLastValues) {
+  for (const auto& [pod, value] : {std::pair<std::string, double>{canary_pod, 10}, {"web-new-bbbbb", -4}, {baseline_pod, 7}})
+    for (int i = 0; i <= 3; ++i) fake->add("queue_length", labels(pod), at(15 * i + 1), value + i);
+  fake->add("queue_length", labels(canary_pod), at(44), std::nan(""));
+  SampleRequest r = request(30, 45);
+  r.slos = {{"queue", GaugeQuery{"queue_length"}}};
+  Sample s = take(r);
+  EXPECT_EQ(s.missing, "");
+  EXPECT_DOUBLE_EQ(s.slos[0].canary_value, (12 + -2) / 2.0) << "the scrape at 31 s; NaN is no information";
+  EXPECT_DOUBLE_EQ(s.slos[0].baseline_value, 9);
+  r.canary.pods.warm_until["web-new-bbbbb"] = at(45);
+  EXPECT_DOUBLE_EQ(take(r).slos[0].canary_value, 12);
+  r.slos = {{"queue", GaugeQuery{"no_such_gauge"}}};
+  s = take(r);
+  EXPECT_FALSE(s.slos[0].present);
+  EXPECT_TRUE(std::isnan(s.slos[0].canary_value));
+  EXPECT_THAT(s.missing, HasSubstr("queue: no series match no_such_gauge{"));
+}
+
+TEST_F(Shop, AnExpressionIsAskedForEachArm) {
+  fake->script([](const http::Request&, const std::string& query) -> Expected<http::Response> {
+    const bool is_canary = query == "max(queue{namespace=\"shop\",pod=~\"web-new-.*\"})";
+    const std::string result = is_canary ? R"([{"metric":{},"value":[1800000045,"3.5"]}])" : "[]";
+    return http::Response{200, {}, R"({"status":"success","data":{"resultType":"vector","result":)" + result + "}}"};
+  });
+  SampleRequest r = request(30, 45);
+  r.slos = {{"queue", ExpressionQuery{"max(queue{namespace=\"{{namespace}}\",pod=~\"{{replicaSet}}-.*\"})"}}};
+  const Sample s = take(r);
+  EXPECT_DOUBLE_EQ(s.slos[0].canary_value, 3.5);
+  EXPECT_TRUE(std::isnan(s.slos[0].baseline_value));
+  EXPECT_THAT(s.missing, HasSubstr("for the baseline between"));
+  r.slos = {{"queue", ExpressionQuery{"max({{pod}})"}}};
+  EXPECT_THAT(sampler.sample(r).error().message, HasSubstr("unknown placeholder"));
+  r.slos = {{"queue", ExpressionQuery{" "}}};
+  EXPECT_FALSE(sampler.sample(r));
+}
+
+TEST_F(Shop, TheWorstPodsOfTheCanaryAreNamed) {
+  const Sample s = take(request(30, 45));
+  EXPECT_EQ(s.slos[0].worst_pods[0], (judge::PodBad{judge::pod_id(canary_pod), 2}));
+  EXPECT_EQ(s.slos[0].worst_pods[1], judge::PodBad{});
+}
+
 TEST_F(Shop, ScrapePhasesOfTheArmsMayDiffer) {
   // The canary is scraped at 0, 15, ... and the baseline 14 s later; every request of both is counted once.
   std::shared_ptr<FakePrometheus> other = std::make_shared<FakePrometheus>();

@@ -18,7 +18,7 @@ struct SloOption {
 };
 
 inline constexpr const char* kSloOptionHelp =
-    "NAME[:KEY=VALUE,...]; keys: relative (10%) and absolute (0.01%), what is tolerated beyond the baseline; objective (99.9%);\n"
+    "NAME[:KEY=VALUE,...]; keys: relative (10%) and absolute (0.01%), what is tolerated beyond the baseline; objective (99.9%); "
     "threshold (250ms): slower is bad; weight (1; 0 is shown and never decides)";
 
 // Invalid: names the key, the value and what it may be.

@@ -22,21 +22,27 @@ void add_limits(CLI::App& app, LimitFlags& flags) {
 
 void describe(CLI::App& app, ReplayFlags& flags) {
   app.footer(
-      "Lines, in order of time, the tick's own counts (not running totals); lines of one time are one tick:\n"
-      "  {\"time\":\"2026-11-23T12:00:15Z\",\"arm\":\"canary\",\"slo\":\"errors\",\"requests\":75,\"bad\":1}\n"
-      "  {\"time\":\"2026-11-23T12:00:15Z\",\"arm\":\"baseline\",\"slo\":\"errors\",\"requests\":675,\"bad\":1}\n"
-      "or with \"buckets\":{\"0.1\":600,\"0.25\":671,\"+Inf\":675} instead of \"bad\"; null is no data.\n"
+      "Lines in order of time; the tick's own counts, not running totals; lines of one\n"
+      "time are one tick:\n"
+      "  {\"time\":1795435215,\"arm\":\"canary\",\"slo\":\"errors\",\"requests\":75,\"bad\":1}\n"
+      "  {\"time\":1795435215,\"arm\":\"baseline\",\"slo\":\"errors\",\"requests\":675,\"bad\":1}\n"
+      "or with \"buckets\":{\"0.1\":600,\"0.25\":671,\"+Inf\":675} instead of \"bad\".\n"
+      "null is no data; time may be RFC 3339.\n"
       "\n"
       "Examples:\n"
       "  sluice-judge replay ticks.jsonl\n"
-      "  sluice-judge replay --slo errors:objective=99.9% --slo latency:threshold=250ms --changes ticks.jsonl\n"
+      "  sluice-judge replay --slo errors:objective=99.9% \\\n"
+      "      --slo latency:threshold=250ms --changes ticks.jsonl\n"
       "  some-exporter | sluice-judge replay --json\n"
       "  # How often would it have cried wolf on my service?\n"
-      "  sluice-judge replay --from-prometheus http://localhost:9090 --selector 'namespace=\"shop\",pod=~\"web-.*\"' \\\n"
+      "  sluice-judge replay --from-prometheus http://localhost:9090 \\\n"
+      "      --selector 'namespace=\"shop\",pod=~\"web-.*\"' \\\n"
       "      --start 2026-11-20T00:00:00Z --end 2026-11-21T00:00:00Z --calibrate\n"
       "  # Would it have caught last week's bad release?\n"
-      "  sluice-judge replay --from-prometheus http://localhost:9090 --selector 'namespace=\"shop\",pod=~\"web-6f4b-.*\"' \\\n"
-      "      --canary-selector 'namespace=\"shop\",pod=~\"web-7c9d-.*\"' --start 2026-11-20T09:00:00Z --end 2026-11-20T10:00:00Z --changes");
+      "  sluice-judge replay --from-prometheus http://localhost:9090 \\\n"
+      "      --selector 'namespace=\"shop\",pod=~\"web-6f4b-.*\"' \\\n"
+      "      --canary-selector 'namespace=\"shop\",pod=~\"web-7c9d-.*\"' \\\n"
+      "      --start 2026-11-20T09:00:00Z --end 2026-11-20T10:00:00Z --changes");
   app.add_option("file", flags.file, "Recorded ticks, one JSON object per line; - is standard input")->type_name("FILE")->capture_default_str();
   app.add_flag("--json", flags.json, "One JSON object per tick (a single one for baseline against baseline)");
   app.add_flag("--changes", flags.changes, "Print only the ticks at which the verdict changes, and the last");
@@ -67,8 +73,9 @@ void describe(CLI::App& app, PlanFlags& flags) {
   app.footer(
       "Examples:\n"
       "  sluice-judge plan --rps 50\n"
-      "  sluice-judge plan --rps 5 --base 0.1% --weight 10% --ratio 2,5,20 --max-duration 2h\n"
-      "  sluice-judge plan --rps 500 --base 1% --slo latency:threshold=250ms,relative=20% --svg outlook.svg");
+      "  sluice-judge plan --rps 5 --weight 10% --ratio 2,5,20 --max-duration 2h\n"
+      "  sluice-judge plan --rps 500 --base 1% --svg outlook.svg \\\n"
+      "      --slo latency:threshold=250ms,relative=20%");
   app.add_option("--rps", flags.rate, "Requests per second of both arms together")->type_name("N")->required();
   app.add_option("--base", flags.base, "Share of bad requests in the baseline")->type_name("PERCENT")->capture_default_str();
   app.add_option("--weight", flags.weights, "Canary's share of the traffic; repeatable or 5%,10%")->type_name("PERCENT")->delimiter(',')->capture_default_str();
@@ -81,10 +88,24 @@ void describe(CLI::App& app, PlanFlags& flags) {
   app.add_flag("--json", flags.json, "Print JSON instead of a table");
 }
 
+// CLI11 breaks no lines.
+void fit(CLI::App& app, std::size_t width) {
+  constexpr std::size_t kColumn = 30;
+  const auto broken = [&](const std::string& text, std::size_t columns) {
+    std::string lines = wrapped(text, columns, 0);
+    lines.pop_back();
+    return lines;
+  };
+  app.get_formatter()->column_width(kColumn);
+  for (CLI::Option* option : app.get_options())
+    if (!option->get_description().empty()) option->description(broken(option->get_description(), width - kColumn - 1));
+  app.description(broken(app.get_description(), width - 1));
+}
+
 }  // namespace
 
 int run(int argc, const char* const* argv, const World& world) {
-  CLI::App app("How the canary judge decides, for people who want to know before they trust: on recorded ticks, on the history of your own\n"
+  CLI::App app("How the canary judge decides, for people who want to know before they trust: on recorded ticks, on the history of your own "
                "service, or before a release. Needs no cluster. docs/judge.md explains the words.", "sluice-judge");
   app.require_subcommand(1);
   app.set_version_flag("--version", SLUICE_VERSION);
@@ -95,6 +116,7 @@ int run(int argc, const char* const* argv, const World& world) {
   CLI::App* plan_command = app.add_subcommand("plan", "How long until a regression is proven, and is it possible at all?");
   describe(*replay_command, replay_flags);
   describe(*plan_command, plan_flags);
+  for (CLI::App* each : {&app, replay_command, plan_command}) fit(*each, world.width);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

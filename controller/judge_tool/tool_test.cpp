@@ -105,6 +105,14 @@ TEST_F(Tool, LinesFitTheTerminal) {
   }
 }
 
+TEST_F(Tool, HelpFitsTheTerminal) {
+  width = 80;
+  for (const char* command : {"replay", "plan"}) {
+    std::istringstream text(run({command, "--help"}).out);
+    for (std::string line; std::getline(text, line);) EXPECT_LE(line.size(), 80u) << line;
+  }
+}
+
 TEST_F(Tool, ChangesPrintsOnlyWhatChanges) {
   const Result all = run({"replay"}, lines(60, 1)), changes = run({"replay", "--changes"}, lines(60, 1));
   EXPECT_GT(std::count(all.out.begin(), all.out.end(), '\n'), 100);

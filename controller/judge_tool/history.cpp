@@ -24,7 +24,9 @@ struct Asked {
   Selector total, part;
   prometheus::Part kind = prometheus::Part::Bad;
   std::optional<Selector> native;  // instead, a native histogram
-  double bound = 0;                // of it
+  bool histogram = false;          // counted by bounds: native, or a distribution
+  std::vector<double> bounds;
+  std::vector<judge::LatencyBound> chosen;  // of a distribution
 };
 
 class Reading {
@@ -44,6 +46,7 @@ class Reading {
  private:
   Expected<std::vector<prometheus::Series>> samples(const Selector& selector, Time from, Time to);
   Expected<void> choose_bound(Asked& asked, Duration threshold);
+  Expected<void> choose_bounds(Asked& asked, const prometheus::DistributionQuery& query);
 
   const prometheus::Client& client_;
   const HistoryRequest& request_;
@@ -76,7 +79,8 @@ Expected<void> Reading::choose_bound(Asked& asked, Duration threshold) {
     if (!found) return Unexpected(found.error());
     if (const auto bound = prometheus::native_bound(*found, seconds(threshold))) {
       asked.native = native;
-      asked.bound = *bound;
+      asked.histogram = true;
+      asked.bounds = {*bound};
       used = number(*bound);
       break;
     }
@@ -90,17 +94,52 @@ Expected<void> Reading::choose_bound(Asked& asked, Duration threshold) {
   return {};
 }
 
+// The bounds of a whole distribution, from the half hour before the stretch, so that nothing is judged that was chosen by.
+Expected<void> Reading::choose_bounds(Asked& asked, const prometheus::DistributionQuery& query) {
+  constexpr Duration kLearned = std::chrono::minutes(30);
+  asked.histogram = true;
+  asked.bounds = query.bounds;
+  const auto learn = [&](const Selector& selector) { return samples(selector, request_.start - kLearned - kReach, request_.start); };
+  auto past = learn(asked.part);
+  if (!past) return Unexpected(past.error());
+  if (past->empty()) {
+    Selector native = asked.part;
+    native.metric.resize(native.metric.size() - prometheus::kBucket.size());
+    past = learn(native);
+    if (!past) return Unexpected(past.error());
+    asked.native = native;
+  }
+  if (!asked.bounds.empty()) return {};
+  judge::LatencyHistory history;
+  history.bounds = prometheus::bounds_of(*past);
+  if (!history.bounds.empty()) {
+    auto inc = prometheus::histogram_increments(*past, history.bounds, {request_.start - kLearned, request_.start}, {}).front();
+    history.above = std::move(inc.above);
+    history.total = inc.total;
+  }
+  auto chosen = judge::choose_bounds(history, request_.slowdown);
+  if (!chosen)
+    return fail("slo " + asked.name + ": bounds of " + to_string(asked.native ? *asked.native : asked.part) + " cannot be chosen from the half hour before " +
+                    format_time(request_.start) + " (give a later --start)", chosen.error());
+  asked.chosen = *std::move(chosen);
+  for (const judge::LatencyBound& bound : asked.chosen) asked.bounds.push_back(bound.seconds);
+  return {};
+}
+
 Expected<std::vector<Asked>> Reading::questions() {
   const auto pods = prometheus::parse_matchers(request_.pods);
   if (!pods) return fail("--selector", pods.error());
   std::vector<Asked> all;
   for (const prometheus::SloQuery& slo : request_.slos) {
-    auto questions = prometheus::questions_of(slo);
+    const auto* distribution = std::get_if<prometheus::DistributionQuery>(&slo.query);
+    auto questions = prometheus::questions_of(distribution == nullptr ? slo : prometheus::SloQuery{slo.name, prometheus::LatencyQuery{distribution->histogram, Duration(1)}});
     if (!questions) return fail("slo " + slo.name, questions.error());
-    Asked asked{slo.name, questions->total, questions->part, questions->kind, std::nullopt, 0};
+    Asked asked{slo.name, questions->total, questions->part, questions->kind, std::nullopt, false, {}, {}};
     for (Selector* selector : {&asked.total, &asked.part}) selector->matchers.insert(selector->matchers.end(), pods->begin(), pods->end());
     if (const auto* latency = std::get_if<prometheus::LatencyQuery>(&slo.query))
       if (auto ok = choose_bound(asked, latency->threshold); !ok) return Unexpected(ok.error());
+    if (distribution != nullptr)
+      if (auto ok = choose_bounds(asked, *distribution); !ok) return Unexpected(ok.error());
     all.push_back(std::move(asked));
   }
   return all;
@@ -132,23 +171,29 @@ Expected<void> Reading::chunk(const std::vector<Asked>& asked, std::size_t first
   const Time from = borders.front() - kReach, to = borders.back();
   for (std::size_t i = 0; i < asked.size(); ++i) {
     int resets = 0;
-    if (asked[i].native) {
-      const auto series = samples(*asked[i].native, from, to);
+    if (asked[i].histogram) {
+      const auto series = samples(asked[i].native ? *asked[i].native : asked[i].part, from, to);
       if (!series) return Unexpected(series.error());
-      auto ticks = prometheus::histogram_increments(*series, {asked[i].bound}, borders, {});
+      const auto ticks = prometheus::histogram_increments(*series, asked[i].bounds, borders, {});
       for (std::size_t t = 0; t < count; ++t) {
         resets += ticks[t].resets;
-        history.slos[i][first + t] = std::move(ticks[t].pods);
+        PodTick& tick = history.slos[i][first + t];
+        for (const auto& [pod, counts] : ticks[t].pods) {
+          PodCounts& to_pod = tick[pod];
+          static_cast<judge::Counts&>(to_pod) = counts;
+          const auto above = ticks[t].pods_above.find(pod);
+          if (above != ticks[t].pods_above.end()) std::copy_n(above->second.begin(), std::min(above->second.size(), to_pod.above.size()), to_pod.above.begin());
+        }
       }
     } else {
       const auto total = samples(asked[i].total, from, to);
       if (!total) return Unexpected(total.error());
       const auto part = samples(asked[i].part, from, to);
       if (!part) return Unexpected(part.error());
-      auto ticks = prometheus::increments_by_tick(*total, *part, asked[i].kind, borders, {});
+      const auto ticks = prometheus::increments_by_tick(*total, *part, asked[i].kind, borders, {});
       for (std::size_t t = 0; t < count; ++t) {
         resets += ticks[t].resets;
-        history.slos[i][first + t] = std::move(ticks[t].pods);
+        for (const auto& [pod, counts] : ticks[t].pods) static_cast<judge::Counts&>(history.slos[i][first + t][pod]) = counts;
       }
     }
     if (resets > 0) note(asked[i].name + ": counters were reset (pods restarted): a tick with a restart may count too little");
@@ -190,20 +235,26 @@ Expected<History> read_history(const prometheus::Client& client, const HistoryRe
     first += count;
     progress(static_cast<double>(first) / static_cast<double>(history.ticks()));
   }
+  for (const Asked& one : *asked) history.bounds.push_back(one.chosen);
   history.notes = reading.take_notes();
   return history;
 }
 
 judge::SloTick paired(const PodTick* canary, const PodTick* baseline) {
   judge::SloTick tick;
-  const auto add = [&](const PodTick* pods, judge::Counts& counts, int& number_of) {
-    if (pods == nullptr || pods->empty()) tick.present = false;
-    else
-      for (const auto& [pod, some] : *pods) counts += some;
+  const auto add = [&](const PodTick* pods, judge::Counts& counts, judge::Above& above, int& number_of) {
+    if (pods == nullptr || pods->empty()) {
+      tick.present = false;
+    } else {
+      for (const auto& [pod, some] : *pods) {
+        counts += some;
+        for (std::size_t i = 0; i < above.size(); ++i) above[i] += some.above[i];
+      }
+    }
     number_of = pods == nullptr ? 0 : static_cast<int>(pods->size());
   };
-  add(canary, tick.canary, tick.canary_pods);
-  add(baseline, tick.baseline, tick.baseline_pods);
+  add(canary, tick.canary, tick.canary_above, tick.canary_pods);
+  add(baseline, tick.baseline, tick.baseline_above, tick.baseline_pods);
   if (canary != nullptr) {
     std::vector<judge::PodBad> worst;
     for (const auto& [pod, counts] : *canary) worst.push_back({judge::pod_id(pod), counts.bad});

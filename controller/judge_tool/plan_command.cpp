@@ -49,6 +49,8 @@ Expected<Situation> situation_of(const PlanFlags& flags) {
   if (flags.limits.slos.size() > 1) return fail(Error::Kind::Invalid, "--slo is given " + std::to_string(flags.limits.slos.size()) + " times: plan one SLO at a time");
   const auto slo = parse_slo_option(flags.limits.slos.empty() ? "errors" : flags.limits.slos.front());
   if (!slo) return Unexpected(slo.error());
+  if (slo->is_distribution())
+    return fail(Error::Kind::Invalid, "--slo with slowdown cannot be planned for, as it takes the service's own histogram: give a threshold, and --base the share above it");
   s.plan.slos = {slo->plan};
   if (auto ok = judge::check(s.plan); !ok) return Unexpected(ok.error());
   return s;

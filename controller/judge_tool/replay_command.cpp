@@ -130,7 +130,12 @@ Expected<HistoryRequest> request_of(const ReplayFlags& flags, const std::vector<
     request.tick = *tick;
   }
   for (const SloOption& slo : slos) {
-    if (slo.threshold) {
+    if (slo.is_distribution()) {
+      prometheus::DistributionQuery query;
+      if (!flags.histogram.empty()) query.histogram = flags.histogram;
+      request.slowdown = slo.plan.slowdown;
+      request.slos.push_back({slo.plan.name, query});
+    } else if (slo.threshold) {
       prometheus::LatencyQuery query;
       if (!flags.histogram.empty()) query.histogram = flags.histogram;
       query.threshold = *slo.threshold;
@@ -175,10 +180,21 @@ Expected<History> history_of(const prometheus::Client& client, const HistoryRequ
   return history;
 }
 
-Expected<void> replay_two_sets(const ReplayFlags& flags, const judge::TrialPlan& plan, HistoryRequest request, const prometheus::Client& client, const World& world) {
+// The bounds of latency distributions, once they are known.
+Expected<void> complete(judge::TrialPlan& plan, const History& history) {
+  for (std::size_t i = 0; i < plan.slos.size() && i < history.bounds.size(); ++i)
+    if (!history.bounds[i].empty()) plan.slos[i].bounds = history.bounds[i];
+  return judge::check(plan);
+}
+
+Expected<void> replay_two_sets(const ReplayFlags& flags, judge::TrialPlan plan, HistoryRequest request, const prometheus::Client& client, const World& world) {
   const auto baseline = history_of(client, request, world);
   if (!baseline) return fail("baseline (--selector)", baseline.error());
+  if (auto ok = complete(plan, *baseline); !ok) return ok;
   request.pods = flags.canary_selector;
+  for (std::size_t i = 0; i < plan.slos.size(); ++i)
+    if (auto* query = std::get_if<prometheus::DistributionQuery>(&request.slos[i].query))
+      for (const judge::LatencyBound& bound : plan.slos[i].bounds) query->bounds.push_back(bound.seconds);
   request.tick = baseline->borders[1] - baseline->borders[0];
   const auto canary = history_of(client, request, world);
   if (!canary) return fail("canary (--canary-selector)", canary.error());
@@ -249,12 +265,13 @@ std::string as_words(const Tally& t, std::size_t windows, const judge::TrialPlan
          " reached the proof that promotion needs.";
 }
 
-Expected<void> replay_false_alarms(const ReplayFlags& flags, const judge::TrialPlan& plan, const HistoryRequest& request, const prometheus::Client& client,
+Expected<void> replay_false_alarms(const ReplayFlags& flags, judge::TrialPlan plan, const HistoryRequest& request, const prometheus::Client& client,
                                    const World& world) {
   const auto window = parse_duration(flags.window);
   if (!window) return fail("--window", window.error());
   const auto history = history_of(client, request, world);
   if (!history) return Unexpected(history.error());
+  if (auto ok = complete(plan, *history); !ok) return ok;
   auto draws = draw(*history, {*window, flags.canary_pods, flags.draws, flags.seed});
   if (!draws) return Unexpected(draws.error());
   tell_notes(draws->skipped, world);
@@ -343,7 +360,8 @@ Expected<void> replay(const ReplayFlags& flags, const World& world) {
     if (text->empty()) return fail(Error::Kind::Invalid, std::string(flag) + " is missing: --from-prometheus needs --selector, --start and --end");
   if (slos->empty()) slos->push_back(*parse_slo_option("errors"));
   for (const SloOption& slo : *slos) plan->slos.push_back(slo.plan);
-  if (auto ok = judge::check(*plan); !ok) return Unexpected(ok.error());
+  if (std::count_if(slos->begin(), slos->end(), [](const SloOption& slo) { return slo.is_distribution(); }) > 1)
+    return fail(Error::Kind::Invalid, "two SLOs have a slowdown: replay one latency distribution at a time");
   const auto request = request_of(flags, *slos);
   if (!request) return Unexpected(request.error());
   const auto client = client_of(flags, world);

@@ -32,9 +32,13 @@ Expected<void> set(SloOption& slo, const std::string& key, const std::string& va
     if (!duration) return fail("threshold", duration.error());
     if (*duration <= Duration(0)) return fail(Error::Kind::Invalid, "threshold is " + format_duration(*duration) + ": give a duration such as 250ms");
     slo.threshold = *duration;
-    slo.plan.kind = judge::SloPlan::Kind::Latency;
+    if (!slo.is_distribution()) slo.plan.kind = judge::SloPlan::Kind::Latency;
     slo.plan.limit_text = format_duration(*duration);
     return {};
+  }
+  if (key == "slowdown") {
+    slo.plan.kind = judge::SloPlan::Kind::LatencyDistribution;
+    return share([&](double s) { slo.plan.slowdown = s; });
   }
   if (key == "weight") {
     const char* end = value.data() + value.size();
@@ -42,7 +46,7 @@ Expected<void> set(SloOption& slo, const std::string& key, const std::string& va
     if (error != std::errc() || stop != end || !(slo.plan.weight >= 0 && slo.plan.weight <= 1e6)) return fail(Error::Kind::Invalid, "weight is \"" + printable(value, 40) + "\": give 0 (advisory) or more");
     return {};
   }
-  return fail(Error::Kind::Invalid, "key \"" + printable(key, 40) + "\" is not known: relative, absolute, objective, threshold and weight are");
+  return fail(Error::Kind::Invalid, "key \"" + printable(key, 40) + "\" is not known: relative, absolute, objective, threshold, slowdown and weight are");
 }
 
 }  // namespace
@@ -64,6 +68,12 @@ Expected<SloOption> parse_slo_option(std::string_view text) {
     if (equals == std::string_view::npos)
       return fail(Error::Kind::Invalid, of + ": \"" + printable(pair, 40) + "\" has no value: write KEY=VALUE");
     if (auto ok = set(slo, std::string(pair.substr(0, equals)), std::string(pair.substr(equals + 1))); !ok) return fail(of, ok.error());
+  }
+  if (slo.is_distribution()) {
+    if (slo.threshold || slo.plan.objective)
+      return fail(Error::Kind::Invalid, of + ": slowdown goes with neither threshold nor objective: give two SLOs");
+    if (!(slo.plan.slowdown > 0 && slo.plan.slowdown < 1)) return fail(Error::Kind::Invalid, of + ": slowdown is " + format_percent(slo.plan.slowdown) + ": give a percentage above 0, such as 5%");
+    return slo;  // checked as a whole once its bounds are known
   }
   judge::TrialPlan alone;
   alone.slos = {slo.plan};

@@ -41,6 +41,9 @@ TEST(SloOption, SaysWhatIsWrong) {
   EXPECT_THAT(refusal("e:objective=100%"), HasSubstr("objective"));
   EXPECT_THAT(refusal("e:threshold=-5s"), HasSubstr("threshold"));
   EXPECT_THAT(refusal("e:threshold=0s"), HasSubstr("threshold is 0s"));
+  EXPECT_THAT(refusal("e:slowdown=5%,threshold=1s"), HasSubstr("give two SLOs"));
+  EXPECT_THAT(refusal("e:slowdown=0%"), HasSubstr("slowdown is 0%"));
+  EXPECT_EQ(refusal("e:slowdown=5%"), "accepted");
   EXPECT_THAT(refusal("e:weight=nan"), HasSubstr("weight"));
   EXPECT_EQ(refusal("e:weight=\x1b[2J").find('\x1b'), std::string::npos);
 }

@@ -52,10 +52,55 @@ Expected<judge::Counts> TickReader::counts_of(const SloOption& slo, const Placed
   return judge::Counts{line.requests, line.requests - at->second};
 }
 
+Unexpected TickReader::at_line(const Placed& placed, Error error) const {
+  return fail(lines_.place().substr(0, lines_.place().rfind(' ')) + " " + std::to_string(placed.number), std::move(error));
+}
+
+Expected<void> TickReader::count_above(const SloOption& slo, const Placed& placed, judge::Counts& counts, judge::Above& above) const {
+  counts = {placed.line.requests, 0};
+  for (std::size_t i = 0; i < slo.plan.bounds.size(); ++i) {
+    const auto at = placed.line.buckets.find(slo.plan.bounds[i].seconds);
+    if (at == placed.line.buckets.end())
+      return fail(Error::Kind::Invalid, "field buckets lacks the bound " + number(slo.plan.bounds[i].seconds) + " that slo " + slo.plan.name +
+                                            " is judged at: give the same bounds in every line");
+    above[i] = placed.line.requests - at->second;
+  }
+  return {};
+}
+
+// Distributions need bounds before anything can be judged: the baseline of at least ten ticks, and of as many as it takes.
+bool TickReader::learn(const std::vector<Placed>& lines) {
+  constexpr int kFewestTicks = 10;
+  const bool all = std::none_of(slos_.begin(), slos_.end(), [](const SloOption& s) { return s.is_distribution() && s.plan.bounds.empty(); });
+  if (all) return true;
+  ++learned_ticks_;
+  bool chosen = true;
+  for (SloOption& slo : slos_) {
+    if (!slo.is_distribution() || !slo.plan.bounds.empty()) continue;
+    judge::LatencyHistory& history = learning_[slo.plan.name];
+    for (const Placed& placed : lines) {
+      if (placed.line.slo != slo.plan.name || placed.line.canary || placed.line.buckets.empty()) continue;
+      if (history.bounds.empty())
+        for (const auto& [bound, count] : placed.line.buckets) {
+          history.bounds.push_back(bound);
+          history.above.push_back(0);
+        }
+      history.total += placed.line.requests;
+      for (std::size_t i = 0; i < history.bounds.size(); ++i) {
+        const auto at = placed.line.buckets.find(history.bounds[i]);
+        history.above[i] += placed.line.requests - (at == placed.line.buckets.end() ? 0 : at->second);
+      }
+    }
+    auto bounds = judge::choose_bounds(history, slo.plan.slowdown);
+    if (!bounds) why_not_ = "slo " + slo.plan.name + ": " + bounds.error().message;
+    if (bounds && learned_ticks_ >= kFewestTicks) slo.plan.bounds = *std::move(bounds);
+    else chosen = false;
+  }
+  if (chosen) notes_.push_back("the baseline of the first " + std::to_string(learned_ticks_) + " ticks chose the latency bounds; they were not judged");
+  return false;
+}
+
 Expected<Tick> TickReader::made(const std::vector<Placed>& lines) {
-  const auto at_line = [&](const Placed& placed, Error error) {
-    return fail(lines_.place().substr(0, lines_.place().rfind(' ')) + " " + std::to_string(placed.number), std::move(error));
-  };
   if (!begun_ && !declared_) {
     for (const Placed& placed : lines) {
       const bool known = std::any_of(slos_.begin(), slos_.end(), [&](const SloOption& s) { return s.plan.name == placed.line.slo; });
@@ -91,6 +136,11 @@ Expected<Tick> TickReader::made(const std::vector<Placed>& lines) {
         to.present = false;
         continue;
       }
+      if (slos_[i].is_distribution()) {
+        const bool canary = placed == arms[i].first;
+        if (auto ok = count_above(slos_[i], *placed, canary ? to.canary : to.baseline, canary ? to.canary_above : to.baseline_above); !ok) return at_line(*placed, ok.error());
+        continue;
+      }
       auto counts = counts_of(slos_[i], *placed);
       if (!counts) return at_line(*placed, counts.error());
       (placed == arms[i].first ? to.canary : to.baseline) = *counts;
@@ -99,11 +149,11 @@ Expected<Tick> TickReader::made(const std::vector<Placed>& lines) {
   return tick;
 }
 
-Expected<std::optional<Tick>> TickReader::next() {
+Expected<std::optional<std::vector<TickReader::Placed>>> TickReader::next_lines() {
   if (!ahead_) {
     auto first = next_line();
     if (!first) return Unexpected(first.error());
-    if (!*first) return std::optional<Tick>();
+    if (!*first) return std::optional<std::vector<Placed>>();
     ahead_ = *std::move(first);
   }
   std::vector<Placed> lines{*std::move(ahead_)};
@@ -125,9 +175,24 @@ Expected<std::optional<Tick>> TickReader::next() {
       return fail(Error::Kind::Invalid, lines_.place() + ": more than " + std::to_string(kMostLines) + " lines of one tick: give each tick, arm and SLO once");
     lines.push_back(**std::move(line));
   }
-  auto tick = made(lines);
-  if (!tick) return Unexpected(tick.error());
-  return std::optional<Tick>(*std::move(tick));
+  return std::optional<std::vector<Placed>>(std::move(lines));
+}
+
+Expected<std::optional<Tick>> TickReader::next() {
+  while (true) {
+    auto lines = next_lines();
+    if (!lines) return Unexpected(lines.error());
+    if (!*lines) {
+      const bool learning = std::any_of(slos_.begin(), slos_.end(), [](const SloOption& s) { return s.is_distribution() && s.plan.bounds.empty(); });
+      if (learning && learned_ticks_ > 0)
+        return fail(Error::Kind::Invalid, lines_.place() + ": it ends before latency bounds could be chosen" + (why_not_.empty() ? " (10 ticks are needed)" : ": " + why_not_));
+      return std::optional<Tick>();
+    }
+    if (!learn(**lines)) continue;
+    auto tick = made(**lines);
+    if (!tick) return Unexpected(tick.error());
+    return std::optional<Tick>(*std::move(tick));
+  }
 }
 
 }  // namespace sluice::judge_tool

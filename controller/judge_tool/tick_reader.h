@@ -2,7 +2,8 @@
 //
 // Lines must be in order of time; a tick is given out once a later line or the end shows that it is complete, so a pipe that
 // is still being written is judged as it goes. SLOs are those of --slo, or without it those of the first tick. An arm without a
-// line, or with null, is no data: that SLO's tick is marked as not present. Errors name source, line, field, value and cure.
+// line, or with null, is no data: that SLO's tick is marked as not present. Bounds of a latency distribution are chosen from the
+// baseline of the first ticks, which are not given out. Errors name source, line, field, value and cure.
 #pragma once
 
 #include <istream>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "controller/judge/counts.h"
+#include "controller/judge/latency_bounds.h"
 #include "controller/judge_tool/line_reader.h"
 #include "controller/judge_tool/slo_option.h"
 #include "controller/judge_tool/tick_line.h"
@@ -44,6 +46,10 @@ class TickReader {
   Expected<std::optional<Placed>> next_line();
   Expected<Tick> made(const std::vector<Placed>& lines);
   Expected<judge::Counts> counts_of(const SloOption& slo, const Placed& placed);
+  Expected<void> count_above(const SloOption& slo, const Placed& placed, judge::Counts& counts, judge::Above& above) const;
+  Expected<std::optional<std::vector<Placed>>> next_lines();
+  bool learn(const std::vector<Placed>& lines);  // false: the tick is used up by it
+  Unexpected at_line(const Placed& placed, Error error) const;
 
   LineReader lines_;
   std::vector<SloOption> slos_;
@@ -51,6 +57,9 @@ class TickReader {
   bool begun_ = false;
   std::optional<Placed> ahead_;            // the first line of the next tick
   std::map<std::string, double> bounds_;   // SLO -> the bucket bound that stands for its threshold
+  std::map<std::string, judge::LatencyHistory> learning_;
+  int learned_ticks_ = 0;
+  std::string why_not_;                    // why bounds could not be chosen yet
   std::vector<std::string> notes_;
 };
 

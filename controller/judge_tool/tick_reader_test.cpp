@@ -84,6 +84,23 @@ TEST(TickReader, BucketsAreCutAtTheThreshold) {
   EXPECT_THAT(read(text, {"latency:threshold=900ms"}).error, HasSubstr("line 2: field buckets lacks the bound 1"));
 }
 
+TEST(TickReader, ADistributionLearnsItsBoundsFromTheFirstTicks) {
+  std::string text;
+  for (int t = 1; t <= 15; ++t)
+    for (const char* arm : {"canary", "baseline"})
+      text += R"({"time":)" + std::to_string(15 * t) + R"(,"arm":")" + arm + R"(","slo":"latency","buckets":{"0.1":500,"0.25":900,"1":990,"+Inf":1000}})" "\n";
+  const Read r = read(text, {"latency:slowdown=5%"});
+  EXPECT_EQ(r.error, "");
+  ASSERT_EQ(r.ticks.size(), 5u);
+  EXPECT_EQ(r.ticks[0].slos[0].canary.total, 1000);
+  EXPECT_EQ(r.ticks[0].slos[0].canary_above[0], 500);
+  EXPECT_EQ(r.ticks[0].slos[0].canary_above[1], 100);
+  EXPECT_EQ(r.ticks[0].slos[0].baseline_above[2], 10);
+  EXPECT_THAT(r.notes, Contains("the baseline of the first 10 ticks chose the latency bounds; they were not judged"));
+  EXPECT_THAT(read(text.substr(0, text.find(R"({"time":75)")), {"latency:slowdown=5%"}).error, HasSubstr("ends before latency bounds could be chosen"));
+  EXPECT_THAT(read(text + R"({"time":900,"arm":"canary","slo":"latency","buckets":{"0.1":5,"+Inf":10}})" "\n", {"latency:slowdown=5%"}).error, HasSubstr("lacks the bound 0.25"));
+}
+
 TEST(TickReader, ErrorsNameFileLineFieldValueAndCure) {
   const auto error = [](const std::string& second) { return read(line(100, "canary", 75, 1) + second + "\n").error; };
   const auto with = [&](const std::string& fields) { return error(R"({"time":115,"arm":"canary","slo":"errors",)" + fields + "}"); };

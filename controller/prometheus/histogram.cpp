@@ -219,9 +219,12 @@ std::vector<HistogramIncrements> histogram_increments(const std::vector<Series>&
         ticks[*tick].total += total;
         judge::Counts& pod = ticks[*tick].pods[histogram.pod];
         pod.total += total;
+        std::vector<double>& pod_above = ticks[*tick].pods_above[histogram.pod];
+        pod_above.resize(bounds.size());
         for (std::size_t i = 0; i < bounds.size(); ++i) {
           const double above = std::clamp(total - (sight.below[i] - before->below[i]), 0.0, total);
           ticks[*tick].above[i] += above;
+          pod_above[i] += above;
           if (i + 1 == bounds.size()) pod.bad += above;
         }
         ticks[*tick].resets += reset;

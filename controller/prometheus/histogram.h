@@ -22,6 +22,7 @@ struct HistogramIncrements {
   double total = 0;
   std::vector<double> above;                   // per bound that was asked for: observations greater than it, 0..total
   std::map<std::string, judge::Counts> pods;   // per pod label: total, and above the last bound in `bad`
+  std::map<std::string, std::vector<double>> pods_above;  // per pod label and bound
   bool seen = false;                           // some target had a sample in the tick
   double coverage = 0;                         // as in ArmIncrements
   double spacing = 0;

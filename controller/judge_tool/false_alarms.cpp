@@ -59,11 +59,12 @@ Expected<Draws> draw(const History& history, const DrawOptions& options) {
   const Duration tick = history.borders[1] - history.borders[0];
   const auto count = static_cast<std::size_t>(options.window / tick);
   if (count < kFewestTicks)
-    return fail(Error::Kind::Invalid, "a window of " + format_duration(options.window) + " has " + std::to_string(count) + " ticks of " + format_duration(tick) +
-                                          ": at least " + std::to_string(kFewestTicks) + " are needed, give a longer --window");
+    return fail(Error::Kind::Invalid, "a window of " + format_duration(options.window) + " has " + std::to_string(count) + " ticks of " +
+                                          format_duration(tick) + ": at least " + std::to_string(kFewestTicks) +
+                                          " are needed, give a longer --window");
   if (count > history.ticks())
-    return fail(Error::Kind::Invalid, "the history of " + std::to_string(history.ticks()) + " ticks is shorter than a window of " + std::to_string(count) +
-                                          ": give an earlier --start or a shorter --window");
+    return fail(Error::Kind::Invalid, "the history of " + std::to_string(history.ticks()) + " ticks is shorter than a window of " +
+                                          std::to_string(count) + ": give an earlier --start or a shorter --window");
   Draws draws;
   std::mt19937_64 random(options.seed);
   for (std::size_t first = 0, number = 0; first + count <= history.ticks(); first += count, ++number) {

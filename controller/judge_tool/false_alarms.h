@@ -27,7 +27,7 @@ struct Draw {
   std::size_t window = 0;  // number of the window, from 0
   Time from;
   std::vector<std::string> canary;
-  int pods = 0;                 // of both arms
+  int pods = 0;  // of both arms
   judge::ReplayWindow replay;
 };
 

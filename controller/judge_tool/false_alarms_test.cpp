@@ -1,9 +1,9 @@
 #include "controller/judge_tool/false_alarms.h"
 
-#include <cmath>
-#include <random>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <cmath>
+#include <random>
 
 namespace sluice::judge_tool {
 namespace {
@@ -62,7 +62,8 @@ TEST(FalseAlarms, EveryWindowIsDrawnFromAndEveryRequestCountedOnce) {
     }
     ASSERT_EQ(d.replay.pods[0].size(), 9u);
   }
-  EXPECT_EQ(draw(h, {.window = std::chrono::minutes(20), .draws = 3})->all[4].canary, draws->all[4].canary) << "the same seed draws the same pods";
+  EXPECT_EQ(draw(h, {.window = std::chrono::minutes(20), .draws = 3})->all[4].canary, draws->all[4].canary)
+      << "the same seed draws the same pods";
 }
 
 TEST(FalseAlarms, IndependentFailuresDoNotAlarmAndBurstsDoUntilCalibrated) {

@@ -5,8 +5,8 @@
 
 #include "controller/judge_tool/printable.h"
 #include "controller/prometheus/histogram.h"
-#include "controller/prometheus/sampling.h"
 #include "controller/prometheus/question.h"
+#include "controller/prometheus/sampling.h"
 
 namespace sluice::judge_tool {
 namespace {
@@ -16,8 +16,8 @@ using prometheus::Selector;
 constexpr Duration kChunk = std::chrono::hours(1);
 constexpr Duration kReach = std::chrono::minutes(2);
 constexpr Duration kShortestTick{15'000};
-constexpr std::size_t kMostTicks = 250'000;   // six weeks of 15 s
-constexpr double kMostCells = 50e6;           // pods times ticks times SLOs, about 5 GB
+constexpr std::size_t kMostTicks = 250'000;  // six weeks of 15 s
+constexpr double kMostCells = 50e6;          // pods times ticks times SLOs, about 5 GB
 
 struct Asked {
   std::string name;
@@ -86,8 +86,9 @@ Expected<void> Reading::choose_bound(Asked& asked, Duration threshold) {
     }
   }
   if (used.empty())
-    return fail(Error::Kind::NotFound, "slo " + asked.name + ": no buckets and no native histograms: no series match " + to_string(asked.part) +
-                                           " at the stretch's ends and in its middle: check the histogram's name, the selector and the times");
+    return fail(Error::Kind::NotFound,
+                "slo " + asked.name + ": no buckets and no native histograms: no series match " + to_string(asked.part) +
+                    " at the stretch's ends and in its middle: check the histogram's name, the selector and the times");
   if (!asked.native) asked.part.matchers.push_back({"le", prometheus::Matcher::Op::Equal, used});
   if (std::abs(prometheus::bound_value(used) / seconds(threshold) - 1) > 0.01)
     note(asked.name + ": the nearest bucket bound " + used + " s is used for " + format_duration(threshold));
@@ -119,8 +120,9 @@ Expected<void> Reading::choose_bounds(Asked& asked, const prometheus::Distributi
   }
   auto chosen = judge::choose_bounds(history, request_.slowdown);
   if (!chosen)
-    return fail("slo " + asked.name + ": bounds of " + to_string(asked.native ? *asked.native : asked.part) + " cannot be chosen from the half hour before " +
-                    format_time(request_.start) + " (give a later --start)", chosen.error());
+    return fail("slo " + asked.name + ": bounds of " + to_string(asked.native ? *asked.native : asked.part) +
+                    " cannot be chosen from the half hour before " + format_time(request_.start) + " (give a later --start)",
+                chosen.error());
   asked.chosen = *std::move(chosen);
   for (const judge::LatencyBound& bound : asked.chosen) asked.bounds.push_back(bound.seconds);
   return {};
@@ -132,7 +134,8 @@ Expected<std::vector<Asked>> Reading::questions() {
   std::vector<Asked> all;
   for (const prometheus::SloQuery& slo : request_.slos) {
     const auto* distribution = std::get_if<prometheus::DistributionQuery>(&slo.query);
-    auto questions = prometheus::questions_of(distribution == nullptr ? slo : prometheus::SloQuery{slo.name, prometheus::LatencyQuery{distribution->histogram, Duration(1)}});
+    auto questions = prometheus::questions_of(
+        distribution == nullptr ? slo : prometheus::SloQuery{slo.name, prometheus::LatencyQuery{distribution->histogram, Duration(1)}});
     if (!questions) return fail("slo " + slo.name, questions.error());
     Asked asked{slo.name, questions->total, questions->part, questions->kind, std::nullopt, false, {}, {}};
     for (Selector* selector : {&asked.total, &asked.part}) selector->matchers.insert(selector->matchers.end(), pods->begin(), pods->end());
@@ -161,8 +164,8 @@ Expected<Duration> Reading::tick(const std::vector<Asked>& asked) {
     const double spacing = prometheus::median_spacing(scrapes);
     if (spacing > 0) return std::max(kShortestTick, Duration(1000 * static_cast<long long>(std::ceil(spacing - 0.05))));
   }
-  return fail(Error::Kind::NotFound, "no series match " + to_string(selector) + " between " + format_time(request_.start) + " and " + format_time(request_.end) +
-                                         ": check the selector, the metric and the times");
+  return fail(Error::Kind::NotFound, "no series match " + to_string(selector) + " between " + format_time(request_.start) + " and " +
+                                         format_time(request_.end) + ": check the selector, the metric and the times");
 }
 
 Expected<void> Reading::chunk(const std::vector<Asked>& asked, std::size_t first, std::size_t count, History& history) {
@@ -182,7 +185,8 @@ Expected<void> Reading::chunk(const std::vector<Asked>& asked, std::size_t first
           PodCounts& to_pod = tick[pod];
           static_cast<judge::Counts&>(to_pod) = counts;
           const auto above = ticks[t].pods_above.find(pod);
-          if (above != ticks[t].pods_above.end()) std::copy_n(above->second.begin(), std::min(above->second.size(), to_pod.above.size()), to_pod.above.begin());
+          if (above != ticks[t].pods_above.end())
+            std::copy_n(above->second.begin(), std::min(above->second.size(), to_pod.above.size()), to_pod.above.begin());
         }
       }
     } else {
@@ -206,15 +210,16 @@ Expected<void> Reading::chunk(const std::vector<Asked>& asked, std::size_t first
 Expected<History> read_history(const prometheus::Client& client, const HistoryRequest& request, const std::function<void(double)>& progress,
                                std::stop_token stop) {
   if (request.end <= request.start)
-    return fail(Error::Kind::Invalid, "the stretch from " + format_time(request.start) + " to " + format_time(request.end) + " is empty: --end must be after --start");
+    return fail(Error::Kind::Invalid, "the stretch from " + format_time(request.start) + " to " + format_time(request.end) +
+                                          " is empty: --end must be after --start");
   Reading reading(client, request, stop);
   const auto asked = reading.questions();
   if (!asked) return Unexpected(asked.error());
   const auto tick = reading.tick(*asked);
   if (!tick) return Unexpected(tick.error());
   if ((request.end - request.start) / *tick > static_cast<long long>(kMostTicks))
-    return fail(Error::Kind::Invalid, "the stretch has " + std::to_string((request.end - request.start) / *tick) + " ticks: at most " + std::to_string(kMostTicks) +
-                                          " are read, give a shorter one or a longer --tick");
+    return fail(Error::Kind::Invalid, "the stretch has " + std::to_string((request.end - request.start) / *tick) + " ticks: at most " +
+                                          std::to_string(kMostTicks) + " are read, give a shorter one or a longer --tick");
   History history;
   for (Time at = request.start; at <= request.end; at += *tick) history.borders.push_back(at);
   history.slos.assign(asked->size(), std::vector<PodTick>(history.ticks()));
@@ -230,8 +235,8 @@ Expected<History> read_history(const prometheus::Client& client, const HistoryRe
     for (std::size_t i = 0; i < asked->size(); ++i)
       for (std::size_t t = first; t < first + count; ++t) cells += static_cast<double>(history.slos[i][t].size());
     if (cells > kMostCells)
-      return fail(Error::Kind::Invalid, "more than " + number(kMostCells / 1e6) + " million counts until " + format_time(history.borders[first]) +
-                                            ": give a narrower --selector or a shorter stretch");
+      return fail(Error::Kind::Invalid, "more than " + number(kMostCells / 1e6) + " million counts until " +
+                                            format_time(history.borders[first]) + ": give a narrower --selector or a shorter stretch");
     first += count;
     progress(static_cast<double>(first) / static_cast<double>(history.ticks()));
   }

@@ -15,12 +15,12 @@
 namespace sluice::judge_tool {
 
 struct HistoryRequest {
-  std::string pods;                          // matchers, `namespace="shop",pod=~"web-.*"`
-  std::vector<prometheus::SloQuery> slos;    // of a DistributionQuery without bounds they are chosen from the half hour before
-  double slowdown = 0.05;                    // tolerated, for that choice
+  std::string pods;                        // matchers, `namespace="shop",pod=~"web-.*"`
+  std::vector<prometheus::SloQuery> slos;  // of a DistributionQuery without bounds they are chosen from the half hour before
+  double slowdown = 0.05;                  // tolerated, for that choice
   Time start, end;
-  Duration tick{0};                          // 0: the scrape spacing, but at least 15 s
-  std::string pod_label = "pod";             // the label that tells pods apart
+  Duration tick{0};               // 0: the scrape spacing, but at least 15 s
+  std::string pod_label = "pod";  // the label that tells pods apart
 };
 
 // What one pod had in one tick; `above` is of latency distributions.
@@ -30,10 +30,10 @@ struct PodCounts : judge::Counts {
 using PodTick = std::map<std::string, PodCounts>;
 
 struct History {
-  std::vector<Time> borders;                 // tick i is (borders[i], borders[i+1]]
-  std::vector<std::vector<PodTick>> slos;    // [SLO][tick]; a pod that was not scraped in the tick is not in it
+  std::vector<Time> borders;                             // tick i is (borders[i], borders[i+1]]
+  std::vector<std::vector<PodTick>> slos;                // [SLO][tick]; a pod that was not scraped in the tick is not in it
   std::vector<std::vector<judge::LatencyBound>> bounds;  // [SLO], of distributions
-  std::vector<std::string> notes;            // resets, bounds that are not the threshold, partial answers
+  std::vector<std::string> notes;                        // resets, bounds that are not the threshold, partial answers
 
   std::size_t ticks() const { return borders.empty() ? 0 : borders.size() - 1; }
 };

@@ -14,8 +14,8 @@ Expected<std::optional<std::string>> LineReader::next() {
   ++line_;
   for (; c != kEnd && c != '\n'; c = buffer->sbumpc()) {
     if (line.size() == kLongest)
-      return fail(Error::Kind::Corrupt, place() + ": longer than " + std::to_string(kLongest) +
-                                            " bytes: give one JSON object per line, ended by a newline");
+      return fail(Error::Kind::Corrupt,
+                  place() + ": longer than " + std::to_string(kLongest) + " bytes: give one JSON object per line, ended by a newline");
     line += static_cast<char>(c);
   }
   ended_ = c == '\n';

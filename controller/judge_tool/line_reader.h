@@ -20,8 +20,8 @@ class LineReader {
   // The next line without its end; empty at the end of the stream. Corrupt: the line is longer than kLongest, or reading failed.
   Expected<std::optional<std::string>> next();
 
-  int line() const { return line_; }            // of the line that next() gave last, from 1
-  bool ended() const { return ended_; }         // whether it ended with a newline: a torn file's last one does not
+  int line() const { return line_; }     // of the line that next() gave last, from 1
+  bool ended() const { return ended_; }  // whether it ended with a newline: a torn file's last one does not
   std::string place() const { return name_ + ", line " + std::to_string(line_); }
 
  private:

@@ -22,5 +22,6 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_DFL);  // `| head` ends it quietly
   std::ios::sync_with_stdio(false);
   std::cin.tie(nullptr);
-  return sluice::judge_tool::run(argc, argv, {std::cin, std::cout, std::cerr, columns(), isatty(STDERR_FILENO) == 1, sluice::http::make_transport});
+  return sluice::judge_tool::run(argc, argv,
+                                 {std::cin, std::cout, std::cerr, columns(), isatty(STDERR_FILENO) == 1, sluice::http::make_transport});
 }

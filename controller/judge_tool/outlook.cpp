@@ -64,7 +64,8 @@ std::vector<std::string> advice(const Situation& s, double weight, double ratio)
   if (!now) {
     lines.push_back("It lies within what is tolerated (" + format_percent(limit.at(s.base), 4) + " of the requests may be bad, it makes " +
                     format_percent(bad_share(s, ratio), 4) + "), so it is not looked for, however long the run.");
-    lines.push_back("Tolerances, relative and absolute, that together allow less than " + format_percent(bad_share(s, ratio), 4) + " would make it count.");
+    lines.push_back("Tolerances, relative and absolute, that together allow less than " + format_percent(bad_share(s, ratio), 4) +
+                    " would make it count.");
     return lines;
   }
   double best_weight = weight, best = *now;
@@ -80,12 +81,14 @@ std::vector<std::string> advice(const Situation& s, double weight, double ratio)
   lines.push_back("Longer: maxDuration of " + about(*now) + " instead of " + about(s.max_seconds) + ".");
   lines.push_back("More traffic: " + number(s.rate * *now / s.max_seconds) + " requests per second instead of " + number(s.rate) + ".");
   if (const auto ratio_in_time = smallest_ratio(s, weight, s.max_seconds))
-    lines.push_back("Looser: be content with finding regressions of " + times(std::ceil(*ratio_in_time * 10) / 10) + " and more, which are proven in time.");
+    lines.push_back("Looser: be content with finding regressions of " + times(std::ceil(*ratio_in_time * 10) / 10) +
+                    " and more, which are proven in time.");
   if (!s.phi) {
     Situation calibrated = s;
     calibrated.phi = 1;
     if (const auto time = seconds_to_fail(calibrated, weight, ratio); time && *time < *now)
-      lines.push_back("Calibrated: if replays of the service's own past find independent errors (replay --calibrate), it takes " + about(*time) + ".");
+      lines.push_back("Calibrated: if replays of the service's own past find independent errors (replay --calibrate), it takes " +
+                      about(*time) + ".");
   }
   constexpr double kLooseAlpha = 0.05;
   if (s.plan.alpha < kLooseAlpha) {

@@ -23,12 +23,12 @@ inline constexpr Efficiency kCalibrated{1.6, 3.3, 1.1};
 inline constexpr Efficiency kUncalibrated{2.8, 5.1, 1.7};
 
 struct Situation {
-  double rate = 50;             // requests per second of both arms
-  double base = 0.001;          // the baseline's share of bad requests, above 0
+  double rate = 50;     // requests per second of both arms
+  double base = 0.001;  // the baseline's share of bad requests, above 0
   double tick_seconds = 15;
-  double max_seconds = 7'200;   // maxDuration
-  std::optional<double> phi;    // what evidence is divided by, of a calibration; empty: not calibrated
-  judge::TrialPlan plan;        // with one SLO
+  double max_seconds = 7'200;  // maxDuration
+  std::optional<double> phi;   // what evidence is divided by, of a calibration; empty: not calibrated
+  judge::TrialPlan plan;       // with one SLO
 
   Efficiency efficiency() const { return phi ? kCalibrated : kUncalibrated; }
 };

@@ -40,13 +40,20 @@ std::string line(double x1, double y1, double x2, double y2, const std::string& 
 std::string grid(const Axes& axes) {
   std::string out;
   const std::string style = "stroke=\"#e3e3e3\"";
-  for (const auto& [seconds, name] : {std::pair{15.0, "15 s"}, {60.0, "1 min"}, {300.0, "5 min"}, {1'800.0, "30 min"}, {7'200.0, "2 h"},
-                                      {43'200.0, "12 h"}, {172'800.0, "2 d"}, {1'209'600.0, "2 weeks"}}) {
+  for (const auto& [seconds, name] : {std::pair{15.0, "15 s"},
+                                      {60.0, "1 min"},
+                                      {300.0, "5 min"},
+                                      {1'800.0, "30 min"},
+                                      {7'200.0, "2 h"},
+                                      {43'200.0, "12 h"},
+                                      {172'800.0, "2 d"},
+                                      {1'209'600.0, "2 weeks"}}) {
     if (seconds < axes.low || seconds > axes.high) continue;
     out += line(kLeft, axes.y(seconds), kWidth - kRight, axes.y(seconds), style) + text_at(kLeft - 8, axes.y(seconds) + 4, "end", name);
   }
   for (const double ratio : {1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0})
-    out += line(axes.x(ratio), kTop, axes.x(ratio), kHeight - kBottom, style) + text_at(axes.x(ratio), kHeight - kBottom + 18, "middle", number(ratio) + "x");
+    out += line(axes.x(ratio), kTop, axes.x(ratio), kHeight - kBottom, style) +
+           text_at(axes.x(ratio), kHeight - kBottom + 18, "middle", number(ratio) + "x");
   return out;
 }
 
@@ -84,19 +91,23 @@ std::string plot(const Situation& s, const std::vector<double>& weights) {
   for (auto label = labels.rbegin(); label != labels.rend(); ++label) {
     const double y = std::min(label->y + 4, lowest);
     lowest = y - 15;
-    names += text_at(kWidth - kRight + 8, y, "start", format_percent(weights[label->weight]) + " weight", std::string(" fill=\"") + kColours[label->weight] + "\"");
+    names += text_at(kWidth - kRight + 8, y, "start", format_percent(weights[label->weight]) + " weight",
+                     std::string(" fill=\"") + kColours[label->weight] + "\"");
   }
   const double limit = axes.y(s.max_seconds);
-  std::string out = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" + at(kWidth) + "\" height=\"" + at(kHeight) + "\" viewBox=\"0 0 " + at(kWidth) + " " +
-                    at(kHeight) + "\" font-family=\"sans-serif\" font-size=\"12\" fill=\"#333\">\n" +
+  std::string out = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" + at(kWidth) + "\" height=\"" + at(kHeight) + "\" viewBox=\"0 0 " +
+                    at(kWidth) + " " + at(kHeight) + "\" font-family=\"sans-serif\" font-size=\"12\" fill=\"#333\">\n" +
                     "<title>Time until a regression is proven</title>\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n" +
                     text_at(kLeft, 26, "start", "Time until a regression is proven", " font-size=\"16\" font-weight=\"bold\"") +
-                    text_at(kLeft, 46, "start", number(s.rate) + " requests/s, " + format_percent(s.base, 4) + " bad in the baseline, falseRollback " +
-                                                    format_percent(s.plan.alpha) + (s.phi ? ", calibrated phi " + number(*s.phi) : ", not calibrated"));
-  out += "<rect x=\"" + at(kLeft) + "\" y=\"" + at(kTop) + "\" width=\"" + at(kWidth - kLeft - kRight) + "\" height=\"" + at(limit - kTop) + "\" fill=\"#f6ecec\"/>\n";
+                    text_at(kLeft, 46, "start",
+                            number(s.rate) + " requests/s, " + format_percent(s.base, 4) + " bad in the baseline, falseRollback " +
+                                format_percent(s.plan.alpha) + (s.phi ? ", calibrated phi " + number(*s.phi) : ", not calibrated"));
+  out += "<rect x=\"" + at(kLeft) + "\" y=\"" + at(kTop) + "\" width=\"" + at(kWidth - kLeft - kRight) + "\" height=\"" + at(limit - kTop) +
+         "\" fill=\"#f6ecec\"/>\n";
   out += grid(axes) + line(kLeft, limit, kWidth - kRight, limit, "stroke=\"#a00\" stroke-dasharray=\"6 4\"") +
          text_at(kWidth - kRight - 6, limit - 6, "end", "beyond maxDuration, " + about(s.max_seconds), " fill=\"#a00\"");
-  out += curves + names + text_at(kLeft + (kWidth - kLeft - kRight) / 2, kHeight - 14, "middle", "how many times as many bad requests as the baseline");
+  out += curves + names +
+         text_at(kLeft + (kWidth - kLeft - kRight) / 2, kHeight - 14, "middle", "how many times as many bad requests as the baseline");
   return out + "</svg>\n";
 }
 

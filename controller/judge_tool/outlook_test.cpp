@@ -1,10 +1,10 @@
 #include "controller/judge_tool/outlook.h"
 
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 #include <algorithm>
 #include <cmath>
 #include <random>
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 #include "controller/judge/traffic_for_test.h"
 #include "controller/judge/verdict.h"
@@ -59,8 +59,15 @@ TEST(Outlook, ItsTimesAreThoseTheJudgeNeeds) {
   for (const bool is_calibrated : {true, false}) {
     double log_sum = 0, log_slow = 0;
     int count = 0;
-    for (const Setting& x : {Setting{50, 0.01, 0.1, 2}, {50, 0.001, 0.1, 5}, {500, 0.001, 0.1, 2}, {500, 0.01, 0.1, 1.5}, {50, 0.01, 0.5, 2},
-                             {5, 0.01, 0.1, 5}, {500, 0.001, 0.5, 2}, {50, 0.01, 0.05, 2}, {5, 0.01, 0.25, 3}}) {
+    for (const Setting& x : {Setting{50, 0.01, 0.1, 2},
+                             {50, 0.001, 0.1, 5},
+                             {500, 0.001, 0.1, 2},
+                             {500, 0.01, 0.1, 1.5},
+                             {50, 0.01, 0.5, 2},
+                             {5, 0.01, 0.1, 5},
+                             {500, 0.001, 0.5, 2},
+                             {50, 0.01, 0.05, 2},
+                             {5, 0.01, 0.25, 3}}) {
       Situation s = situation(x.rate, x.base);
       if (is_calibrated) s = calibrated(s);
       const auto ticks = simulated(s, x.weight, x.ratio, 200);
@@ -117,7 +124,8 @@ TEST(Outlook, MoreWeightTrafficAndEffectTakeLessTime) {
 TEST(Outlook, WhatIsToleratedIsNeverProven) {
   const Situation s = situation(50, 0.001);
   EXPECT_FALSE(seconds_to_fail(s, 0.1, 1.05));
-  EXPECT_THAT(advice(s, 0.1, 1.05), Contains(HasSubstr("It lies within what is tolerated (0.12% of the requests may be bad, it makes 0.105%)")));
+  EXPECT_THAT(advice(s, 0.1, 1.05),
+              Contains(HasSubstr("It lies within what is tolerated (0.12% of the requests may be bad, it makes 0.105%)")));
   EXPECT_TRUE(seconds_to_fail(s, 0.1, 1.3));
 }
 

@@ -17,7 +17,8 @@ std::string printable(std::string_view text, std::size_t most) {
 std::string wrapped(std::string_view text, std::size_t width, std::size_t indent, std::string_view bullet) {
   std::string out, line;
   const auto end_line = [&] {
-    if (!line.empty()) out += std::string(indent, ' ') + (out.empty() ? std::string(bullet) : std::string(bullet.size(), ' ')) + line + '\n';
+    if (!line.empty())
+      out += std::string(indent, ' ') + (out.empty() ? std::string(bullet) : std::string(bullet.size(), ' ')) + line + '\n';
     line.clear();
   };
   std::size_t at = 0;

@@ -57,7 +57,8 @@ class Telling {
     if (flags_.json) return;
     std::string text = "End: " + std::string(judge::name(verdict.state)) + " after " + std::to_string(ticks_) + " ticks.";
     if (after > 0) text += " A failure is final: " + std::to_string(after) + " later ticks were not judged.";
-    if (verdict.state == judge::Verdict::State::Inconclusive && verdict.no_harm) text += " Nothing spoke against the canary, which is not a proof.";
+    if (verdict.state == judge::Verdict::State::Inconclusive && verdict.no_harm)
+      text += " Nothing spoke against the canary, which is not a proof.";
     world_.out << '\n' << wrapped(text, world_.width, 0);
   }
 
@@ -118,7 +119,8 @@ Expected<HistoryRequest> request_of(const ReplayFlags& flags, const std::vector<
   HistoryRequest request;
   request.pods = flags.selector;
   request.pod_label = flags.pod_label;
-  for (const auto& [flag, text, time] : {std::tuple{"--start", &flags.start, &request.start}, std::tuple{"--end", &flags.end, &request.end}}) {
+  for (const auto& [flag, text, time] :
+       {std::tuple{"--start", &flags.start, &request.start}, std::tuple{"--end", &flags.end, &request.end}}) {
     const auto parsed = parse_time(*text);
     if (!parsed) return fail(std::string(flag) + " (such as 2026-11-23T12:00:00Z)", parsed.error());
     *time = *parsed;
@@ -173,9 +175,13 @@ Expected<prometheus::Client> client_of(const ReplayFlags& flags, const World& wo
 }
 
 Expected<History> history_of(const prometheus::Client& client, const HistoryRequest& request, const World& world) {
-  auto history = read_history(client, request, [&](double done) {
-    if (world.show_progress) world.err << "\rreading history: " << std::lround(100 * done) << "% " << (done >= 1 ? "\n" : "") << std::flush;
-  }, world.stop);
+  auto history = read_history(
+      client, request,
+      [&](double done) {
+        if (world.show_progress)
+          world.err << "\rreading history: " << std::lround(100 * done) << "% " << (done >= 1 ? "\n" : "") << std::flush;
+      },
+      world.stop);
   if (history) tell_notes(history->notes, world);
   return history;
 }
@@ -187,7 +193,8 @@ Expected<void> complete(judge::TrialPlan& plan, const History& history) {
   return judge::check(plan);
 }
 
-Expected<void> replay_two_sets(const ReplayFlags& flags, judge::TrialPlan plan, HistoryRequest request, const prometheus::Client& client, const World& world) {
+Expected<void> replay_two_sets(const ReplayFlags& flags, judge::TrialPlan plan, HistoryRequest request, const prometheus::Client& client,
+                               const World& world) {
   const auto baseline = history_of(client, request, world);
   if (!baseline) return fail("baseline (--selector)", baseline.error());
   if (auto ok = complete(plan, *baseline); !ok) return ok;
@@ -211,7 +218,8 @@ Expected<void> replay_two_sets(const ReplayFlags& flags, judge::TrialPlan plan, 
     for (std::size_t s = 0; s < plan.slos.size(); ++s) {
       for (const auto& [pod, counts] : canary->slos[s][t])
         if (baseline->slos[s][t].contains(pod))
-          return fail(Error::Kind::Invalid, "pod " + printable(pod) + " is in both arms: give --selector and --canary-selector that share no pod");
+          return fail(Error::Kind::Invalid,
+                      "pod " + printable(pod) + " is in both arms: give --selector and --canary-selector that share no pod");
       ticks.push_back(paired(&canary->slos[s][t], &baseline->slos[s][t]));
     }
     const auto verdict = replay->step(ticks);
@@ -243,7 +251,9 @@ Expected<Tally> tally(const judge::TrialPlan& plan, const std::vector<Draw>& dra
   return t;
 }
 
-std::string share_words(int hits, int of) { return std::to_string(hits) + " of " + std::to_string(of) + " (" + format_percent(of > 0 ? static_cast<double>(hits) / of : 0, 2) + ")"; }
+std::string share_words(int hits, int of) {
+  return std::to_string(hits) + " of " + std::to_string(of) + " (" + format_percent(of > 0 ? static_cast<double>(hits) / of : 0, 2) + ")";
+}
 
 std::string pods_words(const Draw& draw) {
   std::string text;
@@ -252,7 +262,11 @@ std::string pods_words(const Draw& draw) {
 }
 
 ordered_json as_json(const Tally& t, std::size_t windows) {
-  return {{"draws", t.draws}, {"falseRollbacks", t.failed}, {"held", t.held}, {"passed", t.passed}, {"windows", windows},
+  return {{"draws", t.draws},
+          {"falseRollbacks", t.failed},
+          {"held", t.held},
+          {"passed", t.passed},
+          {"windows", windows},
           {"windowsWithFalseRollback", t.windows_failed.size()},
           {"upper95", upper_limit(static_cast<int>(t.windows_failed.size()), static_cast<int>(windows), 0.95)}};
 }
@@ -260,13 +274,13 @@ ordered_json as_json(const Tally& t, std::size_t windows) {
 std::string as_words(const Tally& t, std::size_t windows, const judge::TrialPlan& plan) {
   const int hit = static_cast<int>(t.windows_failed.size()), of = static_cast<int>(windows);
   return "False rollbacks: " + share_words(t.failed, t.draws) + " draws, in " + share_words(hit, of) +
-         " windows; with 95% confidence at most " + format_percent(upper_limit(hit, of, 0.95), 1) + " of such windows. falseRollback promises " +
-         format_percent(plan.alpha) + ". The weight would have been held in " + std::to_string(t.held) + " more draws; " + std::to_string(t.passed) +
-         " reached the proof that promotion needs.";
+         " windows; with 95% confidence at most " + format_percent(upper_limit(hit, of, 0.95), 1) +
+         " of such windows. falseRollback promises " + format_percent(plan.alpha) + ". The weight would have been held in " +
+         std::to_string(t.held) + " more draws; " + std::to_string(t.passed) + " reached the proof that promotion needs.";
 }
 
-Expected<void> replay_false_alarms(const ReplayFlags& flags, judge::TrialPlan plan, const HistoryRequest& request, const prometheus::Client& client,
-                                   const World& world) {
+Expected<void> replay_false_alarms(const ReplayFlags& flags, judge::TrialPlan plan, const HistoryRequest& request,
+                                   const prometheus::Client& client, const World& world) {
   const auto window = parse_duration(flags.window);
   if (!window) return fail("--window", window.error());
   const auto history = history_of(client, request, world);
@@ -275,7 +289,9 @@ Expected<void> replay_false_alarms(const ReplayFlags& flags, judge::TrialPlan pl
   auto draws = draw(*history, {*window, flags.canary_pods, flags.draws, flags.seed});
   if (!draws) return Unexpected(draws.error());
   tell_notes(draws->skipped, world);
-  if (draws->all.empty()) return fail(Error::Kind::NotFound, "no window can be used: at least two pods with traffic are needed, for nine of ten ticks of a window");
+  if (draws->all.empty())
+    return fail(Error::Kind::NotFound,
+                "no window can be used: at least two pods with traffic are needed, for nine of ten ticks of a window");
   std::vector<std::pair<const Draw*, Outcome>> alarms;
   const auto found = tally(plan, draws->all, alarms);
   if (!found) return Unexpected(found.error());
@@ -300,43 +316,61 @@ Expected<void> replay_false_alarms(const ReplayFlags& flags, judge::TrialPlan pl
   }
 
   if (flags.json) {
-    ordered_json root{{"start", format_time(request.start)}, {"end", format_time(request.end)}, {"window", format_duration(*window)}, {"skipped", draws->skipped.size()},
-                      {"falseRollback", plan.alpha}, {"replay", as_json(*found, draws->windows)}};
+    ordered_json root{{"start", format_time(request.start)}, {"end", format_time(request.end)},
+                      {"window", format_duration(*window)},  {"skipped", draws->skipped.size()},
+                      {"falseRollback", plan.alpha},         {"replay", as_json(*found, draws->windows)}};
     ordered_json list = ordered_json::array();
     for (const auto& [draw, outcome] : alarms)
-      list.push_back({{"time", format_time(draw->from)}, {"tick", outcome.ticks}, {"canary", draw->canary}, {"pods", draw->pods}, {"sentence", outcome.verdict.sentence}});
+      list.push_back({{"time", format_time(draw->from)},
+                      {"tick", outcome.ticks},
+                      {"canary", draw->canary},
+                      {"pods", draw->pods},
+                      {"sentence", outcome.verdict.sentence}});
     root["alarms"] = std::move(list);
     if (calibration) {
       ordered_json slos = ordered_json::array();
       for (std::size_t i = 0; i < calibration->slos.size(); ++i)
-        slos.push_back({{"name", plan.slos[i].name}, {"phi", calibration->slos[i].phi}, {"usable", calibration->slos[i].usable}, {"podSpread", calibration->slos[i].pod_spread}});
-      root["calibration"] = {{"windows", calibration->windows}, {"kappa", calibration->kappa}, {"bound", calibration->bound()}, {"slos", std::move(slos)}};
+        slos.push_back({{"name", plan.slos[i].name},
+                        {"phi", calibration->slos[i].phi},
+                        {"usable", calibration->slos[i].usable},
+                        {"podSpread", calibration->slos[i].pod_spread}});
+      root["calibration"] = {
+          {"windows", calibration->windows}, {"kappa", calibration->kappa}, {"bound", calibration->bound()}, {"slos", std::move(slos)}};
       root["calibrated"] = as_json(*calibrated, draws->windows);
     }
     world.out << root.dump(-1, ' ', true, ordered_json::error_handler_t::replace) << '\n';
     return {};
   }
   const Draw& first = draws->all.front();
-  world.out << wrapped("Baseline against baseline: " + std::to_string(draws->windows) + " windows of " + format_duration(*window) + " from " + format_time(request.start) + " to " +
-                           format_time(request.end) + ", " + std::to_string(draws->all.size()) + " draws of pods counted as a canary (" + std::to_string(first.canary.size()) +
-                           " of " + std::to_string(first.pods) + " in the first). Nothing was wrong with any of them.",
+  world.out << wrapped("Baseline against baseline: " + std::to_string(draws->windows) + " windows of " + format_duration(*window) +
+                           " from " + format_time(request.start) + " to " + format_time(request.end) + ", " +
+                           std::to_string(draws->all.size()) + " draws of pods counted as a canary (" +
+                           std::to_string(first.canary.size()) + " of " + std::to_string(first.pods) +
+                           " in the first). Nothing was wrong with any of them.",
                        world.width, 0);
   world.out << '\n' << wrapped(as_words(*found, draws->windows, plan), world.width, 0);
   constexpr std::size_t kShown = 10;
   for (std::size_t i = 0; i < std::min(alarms.size(), kShown); ++i) {
     const auto& [draw, outcome] = alarms[i];
-    world.out << '\n' << wrapped(format_time(draw->from) + ", tick " + std::to_string(outcome.ticks) + ", canary " + pods_words(*draw), world.width, 0)
+    world.out << '\n'
+              << wrapped(format_time(draw->from) + ", tick " + std::to_string(outcome.ticks) + ", canary " + pods_words(*draw), world.width,
+                         0)
               << wrapped(outcome.verdict.sentence, world.width, 2);
   }
   if (alarms.size() > kShown) world.out << "\n(" << alarms.size() - kShown << " more; --json shows all)\n";
   if (calibration) {
-    std::string text = "Calibrated on the first draw of each of " + std::to_string(calibration->windows) + " windows: evidence is divided by";
+    std::string text =
+        "Calibrated on the first draw of each of " + std::to_string(calibration->windows) + " windows: evidence is divided by";
     for (std::size_t i = 0; i < calibration->slos.size(); ++i) {
       const judge::SloCalibration& slo = calibration->slos[i];
-      text += (i > 0 ? ", " : " ") + (slo.usable ? number(slo.phi * calibration->kappa) : std::string("(no number is enough, it may only hold)")) + " for " + plan.slos[i].name;
+      text += (i > 0 ? ", " : " ") +
+              (slo.usable ? number(slo.phi * calibration->kappa) : std::string("(no number is enough, it may only hold)")) + " for " +
+              plan.slos[i].name;
     }
-    text += ". If today is like those days, a false rollback has probability " + format_percent(calibration->bound(), 1) + " at most, whatever requests depend on.";
-    world.out << '\n' << wrapped(text, world.width, 0) << wrapped("With it: " + as_words(*calibrated, draws->windows, plan), world.width, 0);
+    text += ". If today is like those days, a false rollback has probability " + format_percent(calibration->bound(), 1) +
+            " at most, whatever requests depend on.";
+    world.out << '\n'
+              << wrapped(text, world.width, 0) << wrapped("With it: " + as_words(*calibrated, draws->windows, plan), world.width, 0);
   }
   return {};
 }
@@ -350,14 +384,18 @@ Expected<void> replay(const ReplayFlags& flags, const World& world) {
   auto slos = slos_of(flags.limits.slos);
   if (!slos) return Unexpected(slos.error());
   if (flags.prometheus.empty()) {
-    for (const auto& [flag, given] : {std::pair{"--selector", !flags.selector.empty()}, {"--canary-selector", !flags.canary_selector.empty()}, {"--start", !flags.start.empty()},
-                                      {"--end", !flags.end.empty()}, {"--calibrate", flags.calibrate}})
+    for (const auto& [flag, given] : {std::pair{"--selector", !flags.selector.empty()},
+                                      {"--canary-selector", !flags.canary_selector.empty()},
+                                      {"--start", !flags.start.empty()},
+                                      {"--end", !flags.end.empty()},
+                                      {"--calibrate", flags.calibrate}})
       if (given) return fail(Error::Kind::Invalid, std::string(flag) + " is only for --from-prometheus: add its address");
     return replay_lines(flags, *std::move(plan), *slos, world);
   }
   if (flags.file != "-") return fail(Error::Kind::Invalid, "a file and --from-prometheus are both given: give one of them");
   for (const auto& [flag, text] : {std::pair{"--selector", &flags.selector}, {"--start", &flags.start}, {"--end", &flags.end}})
-    if (text->empty()) return fail(Error::Kind::Invalid, std::string(flag) + " is missing: --from-prometheus needs --selector, --start and --end");
+    if (text->empty())
+      return fail(Error::Kind::Invalid, std::string(flag) + " is missing: --from-prometheus needs --selector, --start and --end");
   if (slos->empty()) slos->push_back(*parse_slo_option("errors"));
   for (const SloOption& slo : *slos) plan->slos.push_back(slo.plan);
   if (std::count_if(slos->begin(), slos->end(), [](const SloOption& slo) { return slo.is_distribution(); }) > 1)

@@ -35,15 +35,9 @@ std::string as_json(Time at, const judge::Verdict& verdict) {
     if (slo.forecast_requests) entry["requestsToPass"] = *slo.forecast_requests;
     slos.push_back(std::move(entry));
   }
-  const ordered_json line{{"time", format_time(at)},
-                          {"tick", verdict.ticks},
-                          {"verdict", judge::name(verdict.state)},
-                          {"evidence", verdict.evidence},
-                          {"needed", verdict.needed},
-                          {"noHarm", verdict.no_harm},
-                          {"coverage", verdict.coverage},
-                          {"sentence", verdict.sentence},
-                          {"slos", std::move(slos)}};
+  const ordered_json line{{"time", format_time(at)},      {"tick", verdict.ticks},        {"verdict", judge::name(verdict.state)},
+                          {"evidence", verdict.evidence}, {"needed", verdict.needed},     {"noHarm", verdict.no_harm},
+                          {"coverage", verdict.coverage}, {"sentence", verdict.sentence}, {"slos", std::move(slos)}};
   return line.dump(-1, ' ', true, ordered_json::error_handler_t::replace) + '\n';
 }
 

@@ -30,7 +30,8 @@ Expected<void> set(SloOption& slo, const std::string& key, const std::string& va
   if (key == "threshold") {
     const auto duration = parse_duration(value);
     if (!duration) return fail("threshold", duration.error());
-    if (*duration <= Duration(0)) return fail(Error::Kind::Invalid, "threshold is " + format_duration(*duration) + ": give a duration such as 250ms");
+    if (*duration <= Duration(0))
+      return fail(Error::Kind::Invalid, "threshold is " + format_duration(*duration) + ": give a duration such as 250ms");
     slo.threshold = *duration;
     if (!slo.is_distribution()) slo.plan.kind = judge::SloPlan::Kind::Latency;
     slo.plan.limit_text = format_duration(*duration);
@@ -43,10 +44,12 @@ Expected<void> set(SloOption& slo, const std::string& key, const std::string& va
   if (key == "weight") {
     const char* end = value.data() + value.size();
     const auto [stop, error] = std::from_chars(value.data(), end, slo.plan.weight, std::chars_format::fixed);
-    if (error != std::errc() || stop != end || !(slo.plan.weight >= 0 && slo.plan.weight <= 1e6)) return fail(Error::Kind::Invalid, "weight is \"" + printable(value, 40) + "\": give 0 (advisory) or more");
+    if (error != std::errc() || stop != end || !(slo.plan.weight >= 0 && slo.plan.weight <= 1e6))
+      return fail(Error::Kind::Invalid, "weight is \"" + printable(value, 40) + "\": give 0 (advisory) or more");
     return {};
   }
-  return fail(Error::Kind::Invalid, "key \"" + printable(key, 40) + "\" is not known: relative, absolute, objective, threshold, slowdown and weight are");
+  return fail(Error::Kind::Invalid,
+              "key \"" + printable(key, 40) + "\" is not known: relative, absolute, objective, threshold, slowdown and weight are");
 }
 
 }  // namespace
@@ -59,7 +62,8 @@ Expected<SloOption> parse_slo_option(std::string_view text) {
   if (!name) return fail(of, name.error());
   slo.plan.name = *name;
   std::string_view rest = colon == std::string_view::npos ? "" : text.substr(colon + 1);
-  if (colon != std::string_view::npos && rest.empty()) return fail(Error::Kind::Invalid, of + ": nothing follows the colon: write NAME:KEY=VALUE");
+  if (colon != std::string_view::npos && rest.empty())
+    return fail(Error::Kind::Invalid, of + ": nothing follows the colon: write NAME:KEY=VALUE");
   while (!rest.empty()) {
     const std::size_t comma = rest.find(',');
     const std::string_view pair = rest.substr(0, comma);
@@ -72,7 +76,9 @@ Expected<SloOption> parse_slo_option(std::string_view text) {
   if (slo.is_distribution()) {
     if (slo.threshold || slo.plan.objective)
       return fail(Error::Kind::Invalid, of + ": slowdown goes with neither threshold nor objective: give two SLOs");
-    if (!(slo.plan.slowdown > 0 && slo.plan.slowdown < 1)) return fail(Error::Kind::Invalid, of + ": slowdown is " + format_percent(slo.plan.slowdown) + ": give a percentage above 0, such as 5%");
+    if (!(slo.plan.slowdown > 0 && slo.plan.slowdown < 1))
+      return fail(Error::Kind::Invalid,
+                  of + ": slowdown is " + format_percent(slo.plan.slowdown) + ": give a percentage above 0, such as 5%");
     return slo;  // checked as a whole once its bounds are known
   }
   judge::TrialPlan alone;

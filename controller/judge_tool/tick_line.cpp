@@ -15,9 +15,7 @@ using nlohmann::json;
 
 constexpr double kLatest = 4e9;  // Unix seconds; the year 2096
 
-std::string shown(const json& value) {
-  return printable(value.dump(-1, ' ', true, json::error_handler_t::replace), 60);
-}
+std::string shown(const json& value) { return printable(value.dump(-1, ' ', true, json::error_handler_t::replace), 60); }
 
 Unexpected wrong(const std::string& field, const json& value, const std::string& cure) {
   return fail(Error::Kind::Invalid, "field " + field + " is " + shown(value) + ": " + cure);
@@ -90,15 +88,20 @@ Expected<TickLine> parse_tick_line(std::string_view text) {
   if (root.is_discarded()) {
     const bool word = text.find("NaN") != std::string_view::npos || text.find("nan") != std::string_view::npos ||
                       text.find("Inf,") != std::string_view::npos || text.find("Infinity") != std::string_view::npos;
-    return fail(Error::Kind::Corrupt, "`" + printable(text, 60) + "` is not JSON: " +
-                                          (word ? "JSON knows no NaN and no infinity, write null for no data" : "give one whole object per line"));
+    return fail(Error::Kind::Corrupt,
+                "`" + printable(text, 60) + "` is not JSON: " +
+                    (word ? "JSON knows no NaN and no infinity, write null for no data" : "give one whole object per line"));
   }
-  if (!root.is_object()) return fail(Error::Kind::Invalid, "`" + printable(text, 60) + "` is not a JSON object: give {\"time\":...,\"arm\":...}");
+  if (!root.is_object())
+    return fail(Error::Kind::Invalid, "`" + printable(text, 60) + "` is not a JSON object: give {\"time\":...,\"arm\":...}");
   for (const auto& [key, value] : root.items())
     if (key != "time" && key != "arm" && key != "slo" && key != "requests" && key != "bad" && key != "buckets")
-      return fail(Error::Kind::Invalid, "field " + printable(key, 40) + " is not known: a line has time, arm, slo, requests and bad or buckets");
+      return fail(Error::Kind::Invalid,
+                  "field " + printable(key, 40) + " is not known: a line has time, arm, slo, requests and bad or buckets");
   for (const char* key : {"time", "arm", "slo"})
-    if (!root.contains(key)) return fail(Error::Kind::Invalid, std::string("field ") + key + " is missing: a line has time, arm, slo, requests and bad or buckets");
+    if (!root.contains(key))
+      return fail(Error::Kind::Invalid,
+                  std::string("field ") + key + " is missing: a line has time, arm, slo, requests and bad or buckets");
 
   TickLine line;
   const auto time = time_of(root["time"]);
@@ -123,8 +126,9 @@ Expected<TickLine> parse_tick_line(std::string_view text) {
     line.requests = *requests;
   }
   if (root.contains("bad") == root.contains("buckets"))
-    return fail(Error::Kind::Invalid, root.contains("bad") ? "fields bad and buckets are both there: give one of them"
-                                                           : "fields bad and buckets are both missing: give one of them, or \"requests\":null for no data");
+    return fail(Error::Kind::Invalid, root.contains("bad")
+                                          ? "fields bad and buckets are both there: give one of them"
+                                          : "fields bad and buckets are both missing: give one of them, or \"requests\":null for no data");
   if (root.contains("buckets")) {
     if (auto ok = read_buckets(root["buckets"], line, has_requests); !ok) return Unexpected(ok.error());
     return line;

@@ -26,8 +26,8 @@ struct TickLine {
   std::string slo;
   bool no_data = false;
   double requests = 0;
-  std::optional<double> bad;             // one of these two, unless there is no data
-  std::map<double, double> buckets;      // finite bounds in seconds -> requests of at most that
+  std::optional<double> bad;         // one of these two, unless there is no data
+  std::map<double, double> buckets;  // finite bounds in seconds -> requests of at most that
 };
 
 Expected<TickLine> parse_tick_line(std::string_view text);

@@ -37,18 +37,20 @@ Expected<judge::Counts> TickReader::counts_of(const SloOption& slo, const Placed
   auto known = bounds_.find(slo.plan.name);
   if (known == bounds_.end()) {
     if (line.buckets.empty())
-      return fail(Error::Kind::Invalid, "field buckets has no finite bound: give one at the threshold of " + format_duration(*slo.threshold));
+      return fail(Error::Kind::Invalid,
+                  "field buckets has no finite bound: give one at the threshold of " + format_duration(*slo.threshold));
     const auto nearest = std::min_element(line.buckets.begin(), line.buckets.end(), [&](const auto& a, const auto& b) {
       return std::abs(std::log(a.first / threshold)) < std::abs(std::log(b.first / threshold));
     });
     known = bounds_.emplace(slo.plan.name, nearest->first).first;
     if (std::abs(nearest->first / threshold - 1) > 0.01)
-      notes_.push_back(slo.plan.name + ": the nearest bucket bound " + number(nearest->first) + " s is used for " + format_duration(*slo.threshold));
+      notes_.push_back(slo.plan.name + ": the nearest bucket bound " + number(nearest->first) + " s is used for " +
+                       format_duration(*slo.threshold));
   }
   const auto at = line.buckets.find(known->second);
   if (at == line.buckets.end())
-    return fail(Error::Kind::Invalid, "field buckets lacks the bound " + number(known->second) + " that earlier lines of slo " + slo.plan.name +
-                                          " have: give the same bounds in every line");
+    return fail(Error::Kind::Invalid, "field buckets lacks the bound " + number(known->second) + " that earlier lines of slo " +
+                                          slo.plan.name + " have: give the same bounds in every line");
   return judge::Counts{line.requests, line.requests - at->second};
 }
 
@@ -61,8 +63,8 @@ Expected<void> TickReader::count_above(const SloOption& slo, const Placed& place
   for (std::size_t i = 0; i < slo.plan.bounds.size(); ++i) {
     const auto at = placed.line.buckets.find(slo.plan.bounds[i].seconds);
     if (at == placed.line.buckets.end())
-      return fail(Error::Kind::Invalid, "field buckets lacks the bound " + number(slo.plan.bounds[i].seconds) + " that slo " + slo.plan.name +
-                                            " is judged at: give the same bounds in every line");
+      return fail(Error::Kind::Invalid, "field buckets lacks the bound " + number(slo.plan.bounds[i].seconds) + " that slo " +
+                                            slo.plan.name + " is judged at: give the same bounds in every line");
     above[i] = placed.line.requests - at->second;
   }
   return {};
@@ -71,7 +73,8 @@ Expected<void> TickReader::count_above(const SloOption& slo, const Placed& place
 // Distributions need bounds before anything can be judged: the baseline of at least ten ticks, and of as many as it takes.
 bool TickReader::learn(const std::vector<Placed>& lines) {
   constexpr int kFewestTicks = 10;
-  const bool all = std::none_of(slos_.begin(), slos_.end(), [](const SloOption& s) { return s.is_distribution() && s.plan.bounds.empty(); });
+  const bool all =
+      std::none_of(slos_.begin(), slos_.end(), [](const SloOption& s) { return s.is_distribution() && s.plan.bounds.empty(); });
   if (all) return true;
   ++learned_ticks_;
   bool chosen = true;
@@ -96,7 +99,9 @@ bool TickReader::learn(const std::vector<Placed>& lines) {
     if (bounds && learned_ticks_ >= kFewestTicks) slo.plan.bounds = *std::move(bounds);
     else chosen = false;
   }
-  if (chosen) notes_.push_back("the baseline of the first " + std::to_string(learned_ticks_) + " ticks chose the latency bounds; they were not judged");
+  if (chosen)
+    notes_.push_back("the baseline of the first " + std::to_string(learned_ticks_) +
+                     " ticks chose the latency bounds; they were not judged");
   return false;
 }
 
@@ -118,15 +123,21 @@ Expected<Tick> TickReader::made(const std::vector<Placed>& lines) {
     if (slo == slos_.end()) {
       std::string names;
       for (const SloOption& s : slos_) names += (names.empty() ? "" : ", ") + s.plan.name;
-      return at_line(placed, Error{Error::Kind::Invalid, "field slo is \"" + placed.line.slo + "\", which is not one of " + names +
-                                                             (declared_ ? " (--slo)" : " (the first tick's)") + ": name every SLO with --slo", 0, {}});
+      return at_line(placed, Error{Error::Kind::Invalid,
+                                   "field slo is \"" + placed.line.slo + "\", which is not one of " + names +
+                                       (declared_ ? " (--slo)" : " (the first tick's)") + ": name every SLO with --slo",
+                                   0,
+                                   {}});
     }
     auto& pair = arms[static_cast<std::size_t>(slo - slos_.begin())];
     const Placed*& place = placed.line.canary ? pair.first : pair.second;
     if (place != nullptr)
-      return at_line(placed, Error{Error::Kind::Invalid, "the " + std::string(placed.line.canary ? "canary" : "baseline") + "'s slo " + placed.line.slo + " at " +
-                                                             format_time(placed.line.at) + " was told in line " + std::to_string(place->number) +
-                                                             " already: give each tick, arm and SLO once", 0, {}});
+      return at_line(placed, Error{Error::Kind::Invalid,
+                                   "the " + std::string(placed.line.canary ? "canary" : "baseline") + "'s slo " + placed.line.slo + " at " +
+                                       format_time(placed.line.at) + " was told in line " + std::to_string(place->number) +
+                                       " already: give each tick, arm and SLO once",
+                                   0,
+                                   {}});
     place = &placed;
   }
   for (std::size_t i = 0; i < slos_.size(); ++i) {
@@ -138,7 +149,8 @@ Expected<Tick> TickReader::made(const std::vector<Placed>& lines) {
       }
       if (slos_[i].is_distribution()) {
         const bool canary = placed == arms[i].first;
-        if (auto ok = count_above(slos_[i], *placed, canary ? to.canary : to.baseline, canary ? to.canary_above : to.baseline_above); !ok) return at_line(*placed, ok.error());
+        if (auto ok = count_above(slos_[i], *placed, canary ? to.canary : to.baseline, canary ? to.canary_above : to.baseline_above); !ok)
+          return at_line(*placed, ok.error());
         continue;
       }
       auto counts = counts_of(slos_[i], *placed);
@@ -164,15 +176,16 @@ Expected<std::optional<std::vector<TickReader::Placed>>> TickReader::next_lines(
     if (!*line) break;
     const Time before = lines.front().line.at;
     if ((*line)->line.at < before)
-      return fail(Error::Kind::Invalid, lines_.place() + ": field time is " + format_time((*line)->line.at) + ", before " + format_time(before) +
-                                            " of the line above: sort the lines by time");
+      return fail(Error::Kind::Invalid, lines_.place() + ": field time is " + format_time((*line)->line.at) + ", before " +
+                                            format_time(before) + " of the line above: sort the lines by time");
     if ((*line)->line.at > before) {
       ahead_ = *std::move(line);
       break;
     }
     constexpr std::size_t kMostLines = 1000;
     if (lines.size() >= kMostLines)
-      return fail(Error::Kind::Invalid, lines_.place() + ": more than " + std::to_string(kMostLines) + " lines of one tick: give each tick, arm and SLO once");
+      return fail(Error::Kind::Invalid,
+                  lines_.place() + ": more than " + std::to_string(kMostLines) + " lines of one tick: give each tick, arm and SLO once");
     lines.push_back(**std::move(line));
   }
   return std::optional<std::vector<Placed>>(std::move(lines));
@@ -183,9 +196,11 @@ Expected<std::optional<Tick>> TickReader::next() {
     auto lines = next_lines();
     if (!lines) return Unexpected(lines.error());
     if (!*lines) {
-      const bool learning = std::any_of(slos_.begin(), slos_.end(), [](const SloOption& s) { return s.is_distribution() && s.plan.bounds.empty(); });
+      const bool learning =
+          std::any_of(slos_.begin(), slos_.end(), [](const SloOption& s) { return s.is_distribution() && s.plan.bounds.empty(); });
       if (learning && learned_ticks_ > 0)
-        return fail(Error::Kind::Invalid, lines_.place() + ": it ends before latency bounds could be chosen" + (why_not_.empty() ? " (10 ticks are needed)" : ": " + why_not_));
+        return fail(Error::Kind::Invalid, lines_.place() + ": it ends before latency bounds could be chosen" +
+                                              (why_not_.empty() ? " (10 ticks are needed)" : ": " + why_not_));
       return std::optional<Tick>();
     }
     if (!learn(**lines)) continue;

@@ -55,11 +55,11 @@ class TickReader {
   std::vector<SloOption> slos_;
   const bool declared_;
   bool begun_ = false;
-  std::optional<Placed> ahead_;            // the first line of the next tick
-  std::map<std::string, double> bounds_;   // SLO -> the bucket bound that stands for its threshold
+  std::optional<Placed> ahead_;           // the first line of the next tick
+  std::map<std::string, double> bounds_;  // SLO -> the bucket bound that stands for its threshold
   std::map<std::string, judge::LatencyHistory> learning_;
   int learned_ticks_ = 0;
-  std::string why_not_;                    // why bounds could not be chosen yet
+  std::string why_not_;  // why bounds could not be chosen yet
   std::vector<std::string> notes_;
 };
 

@@ -1,9 +1,9 @@
 #include "controller/judge_tool/tick_reader.h"
 
-#include <random>
-#include <sstream>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <random>
+#include <sstream>
 
 namespace sluice::judge_tool {
 namespace {
@@ -15,7 +15,8 @@ using testing::HasSubstr;
 std::string line(double time, const std::string& arm, double requests, double bad, const std::string& slo = "errors") {
   std::ostringstream out;
   out.precision(15);
-  out << R"({"time":)" << time << R"(,"arm":")" << arm << R"(","slo":")" << slo << R"(","requests":)" << requests << R"(,"bad":)" << bad << "}\n";
+  out << R"({"time":)" << time << R"(,"arm":")" << arm << R"(","slo":")" << slo << R"(","requests":)" << requests << R"(,"bad":)" << bad
+      << "}\n";
   return out.str();
 }
 
@@ -45,7 +46,8 @@ Read read(const std::string& text, const std::vector<std::string>& slos = {}) {
 }
 
 TEST(TickReader, LinesOfOneTimeAreOneTick) {
-  const Read r = read(line(100, "canary", 75, 1) + line(100, "baseline", 675, 2) + "\n  \r\n" + line(115, "baseline", 600, 0) + line(115, "canary", 70, 0));
+  const Read r = read(line(100, "canary", 75, 1) + line(100, "baseline", 675, 2) + "\n  \r\n" + line(115, "baseline", 600, 0) +
+                      line(115, "canary", 70, 0));
   EXPECT_EQ(r.error, "");
   ASSERT_EQ(r.ticks.size(), 2u);
   EXPECT_EQ(r.ticks[0].at, from_unix_seconds(100));
@@ -54,8 +56,10 @@ TEST(TickReader, LinesOfOneTimeAreOneTick) {
 }
 
 TEST(TickReader, TimesAreRfc3339OrUnixSeconds) {
-  const Read r = read(R"({"time":"2026-11-23T12:00:15Z","arm":"canary","slo":"e","requests":1,"bad":0})" "\n"
-                      R"({"time":"2026-11-23T13:00:15+01:00","arm":"baseline","slo":"e","requests":1,"bad":0})" "\n");
+  const Read r = read(R"({"time":"2026-11-23T12:00:15Z","arm":"canary","slo":"e","requests":1,"bad":0})"
+                      "\n"
+                      R"({"time":"2026-11-23T13:00:15+01:00","arm":"baseline","slo":"e","requests":1,"bad":0})"
+                      "\n");
   EXPECT_EQ(r.error, "");
   ASSERT_EQ(r.ticks.size(), 1u);
   EXPECT_TRUE(r.ticks[0].slos[0].present);
@@ -63,7 +67,9 @@ TEST(TickReader, TimesAreRfc3339OrUnixSeconds) {
 
 TEST(TickReader, AMissingArmOrNullIsNoData) {
   const Read r = read(line(100, "canary", 75, 1) + line(115, "baseline", 600, 0) +
-                      R"({"time":115,"arm":"canary","slo":"errors","requests":null})" "\n" + line(130, "canary", 0, 0) + line(130, "baseline", 5, 0));
+                      R"({"time":115,"arm":"canary","slo":"errors","requests":null})"
+                      "\n" +
+                      line(130, "canary", 0, 0) + line(130, "baseline", 5, 0));
   EXPECT_EQ(r.error, "");
   ASSERT_EQ(r.ticks.size(), 3u);
   EXPECT_FALSE(r.ticks[0].slos[0].present);
@@ -72,8 +78,10 @@ TEST(TickReader, AMissingArmOrNullIsNoData) {
 }
 
 TEST(TickReader, BucketsAreCutAtTheThreshold) {
-  const std::string text = R"({"time":1,"arm":"canary","slo":"latency","buckets":{"0.1":60,"0.25":70,"1":74,"+Inf":75}})" "\n"
-                           R"({"time":1,"arm":"baseline","slo":"latency","requests":675,"buckets":{"0.1":600,"0.25":671}})" "\n";
+  const std::string text = R"({"time":1,"arm":"canary","slo":"latency","buckets":{"0.1":60,"0.25":70,"1":74,"+Inf":75}})"
+                           "\n"
+                           R"({"time":1,"arm":"baseline","slo":"latency","requests":675,"buckets":{"0.1":600,"0.25":671}})"
+                           "\n";
   const Read r = read(text, {"latency:threshold=250ms"});
   EXPECT_EQ(r.error, "");
   EXPECT_EQ(r.ticks.at(0).slos[0].canary, (judge::Counts{75, 5}));
@@ -88,7 +96,9 @@ TEST(TickReader, ADistributionLearnsItsBoundsFromTheFirstTicks) {
   std::string text;
   for (int t = 1; t <= 15; ++t)
     for (const char* arm : {"canary", "baseline"})
-      text += R"({"time":)" + std::to_string(15 * t) + R"(,"arm":")" + arm + R"(","slo":"latency","buckets":{"0.1":500,"0.25":900,"1":990,"+Inf":1000}})" "\n";
+      text += R"({"time":)" + std::to_string(15 * t) + R"(,"arm":")" + arm +
+              R"(","slo":"latency","buckets":{"0.1":500,"0.25":900,"1":990,"+Inf":1000}})"
+              "\n";
   const Read r = read(text, {"latency:slowdown=5%"});
   EXPECT_EQ(r.error, "");
   ASSERT_EQ(r.ticks.size(), 5u);
@@ -97,8 +107,13 @@ TEST(TickReader, ADistributionLearnsItsBoundsFromTheFirstTicks) {
   EXPECT_EQ(r.ticks[0].slos[0].canary_above[1], 100);
   EXPECT_EQ(r.ticks[0].slos[0].baseline_above[2], 10);
   EXPECT_THAT(r.notes, Contains("the baseline of the first 10 ticks chose the latency bounds; they were not judged"));
-  EXPECT_THAT(read(text.substr(0, text.find(R"({"time":75)")), {"latency:slowdown=5%"}).error, HasSubstr("ends before latency bounds could be chosen"));
-  EXPECT_THAT(read(text + R"({"time":900,"arm":"canary","slo":"latency","buckets":{"0.1":5,"+Inf":10}})" "\n", {"latency:slowdown=5%"}).error, HasSubstr("lacks the bound 0.25"));
+  EXPECT_THAT(read(text.substr(0, text.find(R"({"time":75)")), {"latency:slowdown=5%"}).error,
+              HasSubstr("ends before latency bounds could be chosen"));
+  EXPECT_THAT(read(text + R"({"time":900,"arm":"canary","slo":"latency","buckets":{"0.1":5,"+Inf":10}})"
+                          "\n",
+                   {"latency:slowdown=5%"})
+                  .error,
+              HasSubstr("lacks the bound 0.25"));
 }
 
 TEST(TickReader, ErrorsNameFileLineFieldValueAndCure) {
@@ -121,7 +136,8 @@ TEST(TickReader, ErrorsNameFileLineFieldValueAndCure) {
   EXPECT_THAT(error(R"({"time":"noon","arm":"canary","slo":"errors","requests":1,"bad":0})"), HasSubstr("field time is \"noon\""));
   EXPECT_THAT(error(R"({"time":115,"arm":"control","slo":"errors","requests":1,"bad":0})"), HasSubstr("field arm is \"control\""));
   EXPECT_THAT(error(R"({"time":115,"arm":"canary","requests":1,"bad":0})"), HasSubstr("field slo is missing"));
-  EXPECT_THAT(error(R"({"time":115,"arm":"canary","slo":"latency","requests":1,"bad":0})"), HasSubstr("field slo is \"latency\", which is not one of errors"));
+  EXPECT_THAT(error(R"({"time":115,"arm":"canary","slo":"latency","requests":1,"bad":0})"),
+              HasSubstr("field slo is \"latency\", which is not one of errors"));
   EXPECT_THAT(error("[1,2]"), HasSubstr("is not a JSON object"));
   EXPECT_THAT(error(line(90, "canary", 1, 0)), HasSubstr("before 1970-01-01T00:01:40Z of the line above: sort the lines"));
   EXPECT_THAT(error(line(100, "canary", 1, 0)), HasSubstr("was told in line 1 already"));
@@ -139,8 +155,10 @@ TEST(TickReader, FortyMegabytesWithoutANewlineCostOneMessage) {
 }
 
 TEST(TickReader, TerminalsAreSafeFromNamesAndValues) {
-  for (const char* hostile : {R"({"time":115,"arm":"canary","slo":"\u001b[2J","requests":1,"bad":0})", R"({"time":"\u001b[2J","arm":"canary","slo":"e","requests":1,"bad":0})",
-                              "\x1b[2J\x07", R"({"\u001b]0;x\u0007":1})", R"({"time":1,"arm":"canary","slo":"e","requests":1,"buckets":{"\u001b[2J":1}})"}) {
+  for (const char* hostile :
+       {R"({"time":115,"arm":"canary","slo":"\u001b[2J","requests":1,"bad":0})",
+        R"({"time":"\u001b[2J","arm":"canary","slo":"e","requests":1,"bad":0})", "\x1b[2J\x07", R"({"\u001b]0;x\u0007":1})",
+        R"({"time":1,"arm":"canary","slo":"e","requests":1,"buckets":{"\u001b[2J":1}})"}) {
     const std::string error = read(std::string(hostile) + "\n").error;
     EXPECT_FALSE(error.empty()) << hostile;
     for (const char c : error) EXPECT_TRUE(c >= 0x20 && c < 0x7f) << hostile;
@@ -149,7 +167,10 @@ TEST(TickReader, TerminalsAreSafeFromNamesAndValues) {
 
 TEST(TickReader, NoDamagedLineCrashes) {
   std::mt19937 random(1);
-  const std::string good = line(100, "canary", 75, 1) + R"({"time":100,"arm":"baseline","slo":"errors","requests":75,"buckets":{"0.1":60,"+Inf":75}})" "\n" + line(115, "canary", 7, 1);
+  const std::string good = line(100, "canary", 75, 1) +
+                           R"({"time":100,"arm":"baseline","slo":"errors","requests":75,"buckets":{"0.1":60,"+Inf":75}})"
+                           "\n" +
+                           line(115, "canary", 7, 1);
   for (int i = 0; i < 5'000; ++i) {
     std::string damaged = good;
     for (unsigned k = 0; k <= random() % 4; ++k) damaged[random() % damaged.size()] = "[]{}\",:0-e.\\\n\0\xff"[random() % 15];

@@ -12,12 +12,21 @@ namespace {
 
 void add_limits(CLI::App& app, LimitFlags& flags) {
   app.add_option("--slo", flags.slos, kSloOptionHelp)->type_name("SLO");
-  app.add_option("--false-rollback", flags.false_rollback, "Chance that an acceptable canary is ever rolled back")->type_name("PERCENT")->capture_default_str();
-  app.add_option("--false-promotion", flags.false_promotion, "Chance that a canary outside the margin is promoted")->type_name("PERCENT")->capture_default_str();
-  app.add_option("--margin", flags.margin, "Share of the error budget that promotion proves the canary within")->type_name("PERCENT")->capture_default_str();
+  app.add_option("--false-rollback", flags.false_rollback, "Chance that an acceptable canary is ever rolled back")
+      ->type_name("PERCENT")
+      ->capture_default_str();
+  app.add_option("--false-promotion", flags.false_promotion, "Chance that a canary outside the margin is promoted")
+      ->type_name("PERCENT")
+      ->capture_default_str();
+  app.add_option("--margin", flags.margin, "Share of the error budget that promotion proves the canary within")
+      ->type_name("PERCENT")
+      ->capture_default_str();
   app.add_option("--burn", flags.burn, "How many times too fast an objective's budget may burn")->type_name("TIMES")->capture_default_str();
   app.add_option("--min-requests", flags.min_requests, "Canary requests before a promotion")->type_name("N")->capture_default_str();
-  app.add_option("--min-ticks", flags.min_ticks, "Ticks before a promotion")->type_name("N")->check(CLI::Range(0, 1'000'000))->capture_default_str();
+  app.add_option("--min-ticks", flags.min_ticks, "Ticks before a promotion")
+      ->type_name("N")
+      ->check(CLI::Range(0, 1'000'000))
+      ->capture_default_str();
 }
 
 void describe(CLI::App& app, ReplayFlags& flags) {
@@ -43,17 +52,24 @@ void describe(CLI::App& app, ReplayFlags& flags) {
       "      --selector 'namespace=\"shop\",pod=~\"web-6f4b-.*\"' \\\n"
       "      --canary-selector 'namespace=\"shop\",pod=~\"web-7c9d-.*\"' \\\n"
       "      --start 2026-11-20T09:00:00Z --end 2026-11-20T10:00:00Z --changes");
-  app.add_option("file", flags.file, "Recorded ticks, one JSON object per line; - is standard input")->type_name("FILE")->capture_default_str();
+  app.add_option("file", flags.file, "Recorded ticks, one JSON object per line; - is standard input")
+      ->type_name("FILE")
+      ->capture_default_str();
   app.add_flag("--json", flags.json, "One JSON object per tick (a single one for baseline against baseline)");
   app.add_flag("--changes", flags.changes, "Print only the ticks at which the verdict changes, and the last");
-  app.add_option("--max-ticks", flags.max_ticks, "Length of a trial that the test is tuned for")->type_name("N")->check(CLI::Range(1, 1'000'000))->capture_default_str();
+  app.add_option("--max-ticks", flags.max_ticks, "Length of a trial that the test is tuned for")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
   add_limits(app, flags.limits);
   const auto option = [&](const char* name, auto& value, const char* help) {
     return app.add_option(name, value, help)->group("From Prometheus");
   };
   option("--from-prometheus", flags.prometheus, "Replay real history of this Prometheus")->type_name("URL");
-  option("--selector", flags.selector, "Matchers of the service's pods; without --canary-selector they are played against each other")->type_name("MATCHERS");
-  option("--canary-selector", flags.canary_selector, "Matchers of the pods that were the canary; --selector is the baseline then")->type_name("MATCHERS");
+  option("--selector", flags.selector, "Matchers of the service's pods; without --canary-selector they are played against each other")
+      ->type_name("MATCHERS");
+  option("--canary-selector", flags.canary_selector, "Matchers of the pods that were the canary; --selector is the baseline then")
+      ->type_name("MATCHERS");
   option("--start", flags.start, "Begin of the stretch, RFC 3339")->type_name("TIME");
   option("--end", flags.end, "End of the stretch")->type_name("TIME");
   option("--tick", flags.tick, "Length of a tick (default: the scrape interval, at least 15s)")->type_name("DURATION");
@@ -62,10 +78,14 @@ void describe(CLI::App& app, ReplayFlags& flags) {
   option("--histogram", flags.histogram, "Latency histogram of SLOs with a threshold (default: as in a Rollout)")->type_name("SELECTOR");
   option("--pod-label", flags.pod_label, "Label that tells pods apart")->type_name("LABEL")->capture_default_str();
   option("--window", flags.window, "Length of a replayed trial, baseline against baseline")->type_name("DURATION")->capture_default_str();
-  option("--canary-pods", flags.canary_pods, "Pods counted as the canary; 0: a tenth of them")->type_name("N")->check(CLI::Range(0, 10'000))->capture_default_str();
+  option("--canary-pods", flags.canary_pods, "Pods counted as the canary; 0: a tenth of them")
+      ->type_name("N")
+      ->check(CLI::Range(0, 10'000))
+      ->capture_default_str();
   option("--draws", flags.draws, "Draws of such pods per window")->type_name("N")->check(CLI::Range(1, 1'000))->capture_default_str();
   option("--seed", flags.seed, "Of the draws")->type_name("N")->capture_default_str();
-  app.add_flag("--calibrate", flags.calibrate, "Learn by what evidence must be divided so that no window alarms (19 windows or more)")->group("From Prometheus");
+  app.add_flag("--calibrate", flags.calibrate, "Learn by what evidence must be divided so that no window alarms (19 windows or more)")
+      ->group("From Prometheus");
   option("--token-file", flags.token_file, "File with a bearer token")->type_name("FILE");
 }
 
@@ -78,11 +98,18 @@ void describe(CLI::App& app, PlanFlags& flags) {
       "      --slo latency:threshold=250ms,relative=20%");
   app.add_option("--rps", flags.rate, "Requests per second of both arms together")->type_name("N")->required();
   app.add_option("--base", flags.base, "Share of bad requests in the baseline")->type_name("PERCENT")->capture_default_str();
-  app.add_option("--weight", flags.weights, "Canary's share of the traffic; repeatable or 5%,10%")->type_name("PERCENT")->delimiter(',')->capture_default_str();
-  app.add_option("--ratio", flags.ratios, "How many times as bad; repeatable or 2,5")->type_name("TIMES")->delimiter(',')->capture_default_str();
+  app.add_option("--weight", flags.weights, "Canary's share of the traffic; repeatable or 5%,10%")
+      ->type_name("PERCENT")
+      ->delimiter(',')
+      ->capture_default_str();
+  app.add_option("--ratio", flags.ratios, "How many times as bad; repeatable or 2,5")
+      ->type_name("TIMES")
+      ->delimiter(',')
+      ->capture_default_str();
   app.add_option("--max-duration", flags.max_duration, "Longest run that is acceptable")->type_name("DURATION")->capture_default_str();
   app.add_option("--tick", flags.tick, "Length of a tick")->type_name("DURATION")->capture_default_str();
-  app.add_option("--phi", flags.phi, "What `replay --calibrate` found that evidence is divided by (default: not calibrated)")->type_name("TIMES");
+  app.add_option("--phi", flags.phi, "What `replay --calibrate` found that evidence is divided by (default: not calibrated)")
+      ->type_name("TIMES");
   add_limits(app, flags.limits);
   app.add_option("--svg", flags.svg, "Write a plot to this file")->type_name("FILE");
   app.add_flag("--json", flags.json, "Print JSON instead of a table");
@@ -105,8 +132,10 @@ void fit(CLI::App& app, std::size_t width) {
 }  // namespace
 
 int run(int argc, const char* const* argv, const World& world) {
-  CLI::App app("How the canary judge decides, for people who want to know before they trust: on recorded ticks, on the history of your own "
-               "service, or before a release. Needs no cluster. docs/judge.md explains the words.", "sluice-judge");
+  CLI::App app(
+      "How the canary judge decides, for people who want to know before they trust: on recorded ticks, on the history of your own "
+      "service, or before a release. Needs no cluster. docs/judge.md explains the words.",
+      "sluice-judge");
   app.require_subcommand(1);
   app.set_version_flag("--version", SLUICE_VERSION);
   app.footer("Examples:\n  sluice-judge replay ticks.jsonl\n  sluice-judge plan --rps 50 --base 0.1%\nEach command has its own --help.");
@@ -119,9 +148,7 @@ int run(int argc, const char* const* argv, const World& world) {
   for (CLI::App* each : {&app, replay_command, plan_command}) fit(*each, world.width);
   try {
     app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error, world.out, world.err) == 0 ? 0 : 2;
-  }
+  } catch (const CLI::ParseError& error) { return app.exit(error, world.out, world.err) == 0 ? 0 : 2; }
   const auto done = replay_command->parsed() ? replay(replay_flags, world) : plan(plan_flags, world);
   world.out.flush();
   if (done) return 0;

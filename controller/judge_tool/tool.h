@@ -21,8 +21,8 @@ struct World {
   std::istream& in;
   std::ostream& out;
   std::ostream& err;
-  std::size_t width = 100;       // columns of the terminal
-  bool show_progress = false;    // err is a terminal
+  std::size_t width = 100;     // columns of the terminal
+  bool show_progress = false;  // err is a terminal
   std::function<Expected<std::shared_ptr<http::Transport>>(const http::Endpoint&)> connect;
   std::stop_token stop{};
 };

@@ -1,10 +1,10 @@
 #include "controller/judge_tool/tool.h"
 
-#include <random>
-#include <sstream>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <random>
+#include <sstream>
 
 #include "controller/prometheus/fake_prometheus_for_test.h"
 
@@ -31,10 +31,11 @@ struct Tool : testing::Test {
     for (const std::string& a : arguments) argv.push_back(a.c_str());
     std::istringstream in(input);
     std::ostringstream out, err;
-    const int status = judge_tool::run(static_cast<int>(argv.size()), argv.data(), {in, out, err, width, false, [&](const http::Endpoint& endpoint) {
-      url = endpoint.url;
-      return Expected<std::shared_ptr<http::Transport>>(fake);
-    }});
+    const int status =
+        judge_tool::run(static_cast<int>(argv.size()), argv.data(), {in, out, err, width, false, [&](const http::Endpoint& endpoint) {
+                                                                       url = endpoint.url;
+                                                                       return Expected<std::shared_ptr<http::Transport>>(fake);
+                                                                     }});
     return {status, out.str(), err.str()};
   }
 
@@ -44,7 +45,8 @@ struct Tool : testing::Test {
     for (int t = 1; t <= ticks; ++t)
       for (const bool canary : {true, false}) {
         const int n = canary ? 75 : 675;
-        out << R"({"time":)" << 1'800'000'000 + 15 * t << R"(,"arm":")" << (canary ? "canary" : "baseline") << R"(","slo":"errors","requests":)" << n << R"(,"bad":)"
+        out << R"({"time":)" << 1'800'000'000 + 15 * t << R"(,"arm":")" << (canary ? "canary" : "baseline")
+            << R"(","slo":"errors","requests":)" << n << R"(,"bad":)"
             << std::binomial_distribution<int>(n, 0.01 * (canary ? ratio : 1))(random) << "}\n";
       }
     return out.str();
@@ -62,12 +64,14 @@ struct Tool : testing::Test {
         failed += f;
         const Time at = Time(Duration(1'800'000'000'000 + 15'000LL * t + 100 * p));
         for (const auto& [status, value] : {std::pair{"200", ok}, std::pair{"500", failed}})
-          fake->add("http_request_duration_seconds_count", {{"namespace", "shop"}, {label, pod}, {"instance", pod + ":80"}, {"status", status}}, at, value);
+          fake->add("http_request_duration_seconds_count",
+                    {{"namespace", "shop"}, {label, pod}, {"instance", pod + ":80"}, {"status", status}}, at, value);
       }
     }
   }
   std::vector<std::string> from_prometheus(std::vector<std::string> more) {
-    std::vector<std::string> all{"replay", "--from-prometheus", "http://prometheus:9090/prefix/", "--start", "2027-01-15T08:00:00Z", "--end", "2027-01-15T09:00:00Z"};
+    std::vector<std::string> all{"replay", "--from-prometheus",   "http://prometheus:9090/prefix/", "--start", "2027-01-15T08:00:00Z",
+                                 "--end",  "2027-01-15T09:00:00Z"};
     all.insert(all.end(), more.begin(), more.end());
     return all;
   }
@@ -89,7 +93,8 @@ TEST_F(Tool, ReplayPrintsEachVerdictAndItsSentence) {
   const Result r = run({"replay"}, lines(60, 5));
   EXPECT_EQ(r.status, 0) << r.err;
   EXPECT_THAT(r.out, HasSubstr("2027-01-15T08:00:15Z  tick 1  Judging\n"));
-  EXPECT_THAT(r.out, AllOf(HasSubstr("  Fail\n"), HasSubstr("FAIL errors: "), HasSubstr("End: Fail after "), HasSubstr("later ticks were not judged")));
+  EXPECT_THAT(r.out, AllOf(HasSubstr("  Fail\n"), HasSubstr("FAIL errors: "), HasSubstr("End: Fail after "),
+                           HasSubstr("later ticks were not judged")));
 }
 
 TEST_F(Tool, LinesFitTheTerminal) {
@@ -139,7 +144,8 @@ TEST_F(Tool, InputErrorsAreOneAndSayWhere) {
   const Result missing = run({"replay", "/nonexistent/ticks.jsonl"});
   EXPECT_EQ(missing.status, 1);
   EXPECT_THAT(missing.err, HasSubstr("/nonexistent/ticks.jsonl: cannot be opened"));
-  EXPECT_THAT(run({"replay", "--slo", "latency"}, lines(1, 1)).err, HasSubstr("field slo is \"errors\", which is not one of latency (--slo)"));
+  EXPECT_THAT(run({"replay", "--slo", "latency"}, lines(1, 1)).err,
+              HasSubstr("field slo is \"errors\", which is not one of latency (--slo)"));
   EXPECT_THAT(run({"replay", "--false-rollback", "0.01"}, lines(1, 1)).err, HasSubstr("--false-rollback"));
   EXPECT_THAT(run({"replay"}, "").out, HasSubstr("nothing was judged"));
 }
@@ -186,10 +192,12 @@ TEST_F(Tool, CalibrationNeedsWindowsAndRemovesTheAlarms) {
 
 TEST_F(Tool, TwoPodSetsAreJudgedTickByTick) {
   serve(5, 60, "web-a-4");
-  const Result r = run(from_prometheus({"--selector", R"(namespace="shop",pod=~"web-a-[0-3]")", "--canary-selector", R"(namespace="shop",pod="web-a-4")", "--changes"}));
+  const Result r = run(from_prometheus(
+      {"--selector", R"(namespace="shop",pod=~"web-a-[0-3]")", "--canary-selector", R"(namespace="shop",pod="web-a-4")", "--changes"}));
   ASSERT_EQ(r.status, 0) << r.err;
   EXPECT_THAT(r.out, AllOf(HasSubstr("FAIL errors: "), HasSubstr("End: Fail")));
-  const Result both = run(from_prometheus({"--selector", R"(namespace="shop",pod=~"web-a-.*")", "--canary-selector", R"(namespace="shop",pod="web-a-4")"}));
+  const Result both =
+      run(from_prometheus({"--selector", R"(namespace="shop",pod=~"web-a-.*")", "--canary-selector", R"(namespace="shop",pod="web-a-4")"}));
   EXPECT_EQ(both.status, 1);
   EXPECT_THAT(both.err, HasSubstr("pod web-a-4 is in both arms"));
 }
@@ -204,12 +212,15 @@ TEST_F(Tool, AnotherLabelMayTellPodsApart) {
 }
 
 TEST_F(Tool, WhatPrometheusSaysIsPassedOn) {
-  fake->script([](const http::Request&, const std::string&) -> Expected<http::Response> { return fail(Error::Kind::Unavailable, "connection refused"); });
+  fake->script([](const http::Request&, const std::string&) -> Expected<http::Response> {
+    return fail(Error::Kind::Unavailable, "connection refused");
+  });
   const Result down = run(from_prometheus({"--selector", R"(namespace="shop")"}));
   EXPECT_EQ(down.status, 1);
   EXPECT_THAT(down.err, HasSubstr("Prometheus: connection refused"));
   fake->script(nullptr);
-  EXPECT_THAT(run(from_prometheus({"--selector", R"(namespace="shop")"})).err, HasSubstr("no series match http_request_duration_seconds_count{"));
+  EXPECT_THAT(run(from_prometheus({"--selector", R"(namespace="shop")"})).err,
+              HasSubstr("no series match http_request_duration_seconds_count{"));
   EXPECT_THAT(run(from_prometheus({"--selector", "rate(x[5m])"})).err, HasSubstr("--selector"));
   EXPECT_THAT(run(from_prometheus({})).err, HasSubstr("--selector is missing"));
   EXPECT_THAT(run({"replay", "--calibrate"}).err, HasSubstr("only for --from-prometheus"));
@@ -218,8 +229,10 @@ TEST_F(Tool, WhatPrometheusSaysIsPassedOn) {
 TEST_F(Tool, PlanSaysWhatIsPossibleAndWhatHelps) {
   const Result r = run({"plan", "--rps", "5", "--weight", "10%", "--ratio", "1.05,2,20"});
   EXPECT_EQ(r.status, 0) << r.err;
-  EXPECT_THAT(r.out, AllOf(HasSubstr("tolerated"), HasSubstr("(!)"), HasSubstr("A 20x regression (0.1% to 2%) is proven within 2h at 10% weight."),
-                           HasSubstr("A 2x regression (0.1% to 0.2%) is typically NOT proven within 2h"), HasSubstr("Higher weight:"), HasSubstr("Longer:"), HasSubstr("Looser:")));
+  EXPECT_THAT(r.out,
+              AllOf(HasSubstr("tolerated"), HasSubstr("(!)"), HasSubstr("A 20x regression (0.1% to 2%) is proven within 2h at 10% weight."),
+                    HasSubstr("A 2x regression (0.1% to 0.2%) is typically NOT proven within 2h"), HasSubstr("Higher weight:"),
+                    HasSubstr("Longer:"), HasSubstr("Looser:")));
   const json root = json::parse(run({"plan", "--rps", "5", "--weight", "10%", "--json"}).out);
   EXPECT_EQ(root["weights"][0]["regressions"][0]["withinMaxDuration"], false);
   EXPECT_TRUE(root["weights"][0]["regressions"][0]["advice"].is_array());

@@ -54,6 +54,16 @@ TEST(Gauge, ThatBreachesAllTheTimeHoldsAndOnlyFailsWhenCalibrated) {
   EXPECT_THAT(failed.sentence, HasSubstr("(phi* from 99 replays of 2026-11-20): at most 1% false rollbacks"));
 }
 
+TEST(Gauge, ThatHeldOnceIsRememberedAsHarm) {
+  const TrialPlan plan = memory_plan(false);
+  const Trial held = after(plan, {}, values(620), 3);
+  ASSERT_EQ(verdict(plan, held).state, Verdict::State::Hold);
+  const Trial later = after(plan, held, values(400), 200);
+  EXPECT_LT(verdict(plan, later).slos[0].evidence, 1);
+  EXPECT_NE(verdict(plan, later).state, Verdict::State::Hold);
+  EXPECT_FALSE(verdict(plan, later).no_harm);
+}
+
 TEST(Gauge, AHoldOnlyGaugeDoesNotDiluteTheOthers) {
   TrialPlan plan = memory_plan(false);
   plan.slos.push_back({.name = "errors"});

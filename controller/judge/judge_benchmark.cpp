@@ -1,10 +1,11 @@
 // What judging costs: per update, beside a loop of fixed work, so that figures of different machines can be compared.
-//   build/release/controller/judge/judge_benchmark
+//   build/release/controller/judge/judge_benchmark      (where the machine has other work, read the CPU column)
 #include <cmath>
 #include <vector>
 #include <benchmark/benchmark.h>
 
 #include "controller/judge/judge.h"
+#include "controller/judge/replay.h"
 
 namespace sluice::judge {
 namespace {
@@ -99,6 +100,17 @@ void StateToTextAndBack(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(from_json(*rules, to_json(trial)));
 }
 BENCHMARK(StateToTextAndBack)->Unit(benchmark::kMicrosecond);
+
+// One window of an hour at 15 s, judged again until it is known what it needs.
+void ReplayOfAWindow(benchmark::State& state, const SloPlan& slo) {
+  TrialPlan plan;
+  plan.slos = {slo};
+  ReplayWindow window;
+  for (int i = 0; i < 240; ++i) window.ticks.push_back({tick_of(i)});
+  for (auto _ : state) benchmark::DoNotOptimize(needed_phi(plan, 0, window));
+}
+BENCHMARK_CAPTURE(ReplayOfAWindow, error_rate, SloPlan{.name = "errors"})->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(ReplayOfAWindow, latency_distribution, distribution())->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace sluice::judge

@@ -113,7 +113,9 @@ TEST(LatencyBounds, WhatIsNoHistogramOrTooShortIsRefused) {
 
 TrialPlan latency_plan(std::mt19937_64& random) {
   TrialPlan plan;
-  plan.slos = {{.name = "latency", .kind = SloPlan::Kind::LatencyDistribution, .bounds = *choose_bounds(classic_history(random, 20000), 0.05)}};
+  plan.slos = {{.name = "latency",
+                .kind = SloPlan::Kind::LatencyDistribution,
+                .bounds = *choose_bounds(classic_history(random, 20000), 0.05)}};
   return plan;
 }
 

@@ -40,7 +40,8 @@ Unexpected wrong(const std::string& field, double value, const std::string& cure
 
 Expected<void> check_bounds(const SloPlan& slo, const std::string& of) {
   if (slo.bounds.empty() || slo.bounds.size() > kMaxBounds)
-    return wrong(of + "number of latency bounds", static_cast<double>(slo.bounds.size()), "1 to 7 can be judged; choose_bounds() chooses them");
+    return wrong(of + "number of latency bounds", static_cast<double>(slo.bounds.size()),
+                 "1 to 7 can be judged; choose_bounds() chooses them");
   double last = 0;
   for (const LatencyBound& bound : slo.bounds) {
     if (!between(last, bound.seconds, HUGE_VAL)) return wrong(of + "bound", bound.seconds, "give seconds above 0, in ascending order");
@@ -129,7 +130,8 @@ Expected<void> check(const TrialPlan& plan) {
   if (!between(0, plan.beta, 0.5)) return wrong("falsePromotion", plan.beta, "give a share above 0 and below 0.5, such as 0.05");
   if (!(plan.margin > 0 && plan.margin <= 10)) return wrong("margin", plan.margin, "give a share of the error budget above 0, such as 0.5");
   if (!(plan.burn > 0 && plan.burn <= 14.4)) return wrong("burn", plan.burn, "give a factor above 0 and at most 14.4");
-  if (plan.max_ticks < 1 || plan.max_ticks > 1'000'000) return wrong("maxDuration in ticks", plan.max_ticks, "1 to 1,000,000 can be judged");
+  if (plan.max_ticks < 1 || plan.max_ticks > 1'000'000)
+    return wrong("maxDuration in ticks", plan.max_ticks, "1 to 1,000,000 can be judged");
   if (!(plan.min_requests >= 0 && std::isfinite(plan.min_requests))) return wrong("minRequests", plan.min_requests, "give 0 or more");
   if (plan.fail_ticks < 1 || plan.fail_ticks > 1000) return wrong("failTicks", plan.fail_ticks, "give 1 to 1000, such as 2");
   if (!(plan.tick_seconds >= 0 && plan.tick_seconds < 1e6)) return wrong("tickSeconds", plan.tick_seconds, "give 0 (unknown) or seconds");

@@ -133,7 +133,8 @@ struct Reader {
   void operator()(const char* key, int& value) {
     const json* f = field(key);
     if (f == nullptr) return;
-    if (!f->is_number_integer() || f->get<double>() < 0 || f->get<double>() > 2e9) refuse(key, "give a whole number from 0 to 2,000,000,000");
+    if (!f->is_number_integer() || f->get<double>() < 0 || f->get<double>() > 2e9)
+      refuse(key, "give a whole number from 0 to 2,000,000,000");
     else value = f->get<int>();
   }
   void operator()(const char* key, bool& value) {

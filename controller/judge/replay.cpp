@@ -99,7 +99,8 @@ Expected<void> check_windows(const TrialPlan& plan, std::span<const ReplayWindow
                                               std::to_string(plan.slos.size()) + ": give one entry per SLO");
       for (std::size_t i = 0; i < row.size(); ++i)
         if (!valid(rules[i], row[i]))
-          return fail(Error::Kind::Invalid, where + ": slo " + plan.slos[i].name + ": these cannot be counts: mark the tick as without data");
+          return fail(Error::Kind::Invalid,
+                      where + ": slo " + plan.slos[i].name + ": these cannot be counts: mark the tick as without data");
     }
   return {};
 }

@@ -145,7 +145,8 @@ std::string guarantee(const TrialPlan& plan, const SloPlan& slo, const SloVerdic
   if (c.done()) {
     const std::string when = c.taken.empty() ? "" : " of " + c.taken;
     if (v.hold_only)
-      return " In " + std::to_string(c.windows) + " replays" + when + " it alarmed however evidence was divided: it holds the weight, it does not fail.";
+      return " In " + std::to_string(c.windows) + " replays" + when +
+             " it alarmed however evidence was divided: it holds the weight, it does not fail.";
     return " Evidence is divided by " + format("%.2g", v.phi) + " (phi* from " + std::to_string(c.windows) + " replays" + when +
            "): at most " + as_percent(c.bound()) + " false rollbacks, whatever requests depend on.";
   }
@@ -157,7 +158,8 @@ std::string guarantee(const TrialPlan& plan, const SloPlan& slo, const SloVerdic
 std::string extras(const SloPlan& slo, const SloVerdict& v) {
   std::string text;
   if (v.concentration && v.concentration->share >= 0.5)
-    text += " " + as_percent(v.concentration->share) + " of its bad requests come from 1 of " + std::to_string(v.concentration->pods) + " pods.";
+    text += " " + as_percent(v.concentration->share) + " of its bad requests come from 1 of " +
+            std::to_string(v.concentration->pods) + " pods.";
   if (!slo.is_gauge() && v.baseline_requests > 0)
     text += " About " + with_commas(v.excess_failures) + " more bad requests than the baseline's rate gives.";
   return text;
@@ -241,7 +243,8 @@ std::string verdict_sentence(const TrialPlan& plan, const Verdict& v) {
   if (deciding == 1) return chosen->message;
   switch (v.state) {
     case Verdict::State::Fail:
-      return chosen->message + " Joint evidence of " + std::to_string(deciding) + " SLOs " + odds(v.peak_evidence) + " (needs " + with_commas(v.needed) + ":1).";
+      return chosen->message + " Joint evidence of " + std::to_string(deciding) + " SLOs " + odds(v.peak_evidence) +
+             " (needs " + with_commas(v.needed) + ":1).";
     case Verdict::State::Hold:
       return "HOLD: joint evidence of " + std::to_string(deciding) + " SLOs " + odds(v.evidence) + ". " + chosen->message;
     case Verdict::State::Pass:

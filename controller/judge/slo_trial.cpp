@@ -89,7 +89,9 @@ double block_scale(const SloRules& rules, const GaugeTrial& gauge) {
 
 void judge_comparison(GaugeTrial& gauge, const SloRules& rules, double canary, double baseline) {
   const double sign = rules.gauge.lower_is_worse ? -1 : 1;
-  const auto beyond = [&](double relative, double absolute) { return sign * (canary - baseline) - relative * std::abs(baseline) - absolute; };
+  const auto beyond = [&](double relative, double absolute) {
+    return sign * (canary - baseline) - relative * std::abs(baseline) - absolute;
+  };
   gauge.block_harm += beyond(rules.gauge.relative, rules.gauge.absolute);
   gauge.block_health -= beyond(rules.health_relative, rules.health_absolute);
   if (++gauge.block_ticks < kBlockTicks) return;

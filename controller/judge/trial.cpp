@@ -18,7 +18,8 @@ Unexpected impossible(const SloPlan& slo, const SloTick& tick) {
   const Counts& counts = tick.canary.valid() ? tick.baseline : tick.canary;
   std::string what = readable(counts.bad) + " bad of " + readable(counts.total) + " requests";
   if (slo.kind == SloPlan::Kind::LatencyDistribution)
-    what = "of " + readable(tick.canary.total) + " canary and " + readable(tick.baseline.total) + " baseline requests more or fewer than none above a bound";
+    what = "negative numbers above a bound, or more than all " + readable(tick.canary.total) + " canary and " +
+           readable(tick.baseline.total) + " baseline requests,";
   return fail(Error::Kind::Invalid, "slo " + slo.name + ": " + what +
                                         " in one tick cannot be counts: leave the tick out or mark it as without data");
 }

@@ -130,6 +130,7 @@ bool sane(const SloTrial& s) {
   ok = ok && finite({g.harm.sum, g.harm.log_e, g.health.sum, g.health.log_e, g.block_harm, g.block_health, g.last, g.canary_mean,
                      g.baseline_mean}) &&
        g.harm.squares >= 0 && g.health.squares >= 0 && g.steps >= 0;
+  for (const SymmetricProcess* p : {&g.harm, &g.health}) ok = ok && std::abs(p->sum) < 1e15 && p->squares < 1e15;
   for (const PodBad& pod : s.pods.places) ok = ok && pod.bad >= 0;
   return ok && s.pods.bad >= 0;
 }
@@ -142,7 +143,8 @@ Unexpected corrupt(const std::string& what) {
 json slo_json(const SloTrial& s) {
   static const SloTrial kFresh;
   json questions = json::array();
-  for (std::size_t i = 0; i < static_cast<std::size_t>(s.asked); ++i) questions.push_back(row_of([&](auto&& f) { question_row(s.questions[i], f); }));
+  for (std::size_t i = 0; i < static_cast<std::size_t>(s.asked); ++i)
+    questions.push_back(row_of([&](auto&& f) { question_row(s.questions[i], f); }));
   json slo{{"questions", std::move(questions)}, {"counts", row_of([&](auto&& f) { count_row(s, f); })}};
   if (s.absolute != kFresh.absolute) slo["absolute"] = row_of([&](auto&& f) { harm_row(s.absolute, f); });
   if (s.interval != kFresh.interval)

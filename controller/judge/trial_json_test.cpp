@@ -1,5 +1,6 @@
 #include "controller/judge/trial_json.h"
 
+#include <cmath>
 #include <random>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -113,7 +114,7 @@ TEST(TrialJson, TheStateHasOneSizeWhateverHappens) {
   const auto rules = Rules::of(plan);
   std::mt19937_64 random(22);
   for (int t = 0; t < 2000; ++t) {
-    std::vector<SloTick> ticks(4, Traffic{.rate = 5, .weight = 0.5, .base = 0.1}.tick(random));
+    std::vector<SloTick> ticks(4, Traffic{.rate = 50, .weight = 0.5, .base = 0.001}.tick(random));
     for (SloTick& tick : ticks) {
       tick.canary_above = {tick.canary.bad, tick.canary.bad};
       tick.baseline_above = {tick.baseline.bad, tick.baseline.bad};
@@ -122,7 +123,63 @@ TEST(TrialJson, TheStateHasOneSizeWhateverHappens) {
     }
     ASSERT_TRUE(advance(*rules, trial, ticks));
   }
-  EXPECT_LT(to_json(trial).size(), 4u * 3000u);
+  EXPECT_EQ(trial.ticks, 2000) << "it failed on the way";
+  std::size_t most = 0;
+  for (const SloTrial& slo : trial.slos) {
+    Trial alone;
+    alone.slos = {slo};
+    most = std::max(most, to_json(alone).size());
+  }
+  EXPECT_LT(most, 4096u);  // of two bounds
+}
+
+TEST(TrialJson, WhateverByteIsDamagedItIsRefusedOrStillMakesSense) {
+  const TrialPlan plan = plan_of_all_kinds();
+  const auto rules = Rules::of(plan);
+  std::vector<SloTick> ticks(4, {{75, 2}, {675, 14}});
+  for (SloTick& tick : ticks) {
+    tick.canary_above = {40, 2};
+    tick.baseline_above = {330, 14};
+    tick.canary_value = 510;
+    tick.baseline_value = 400;
+    tick.canary_pods = 3;
+    tick.worst_pods = {PodBad{pod_id("web-a"), 2}};
+  }
+  Trial trial = begin(*rules);
+  for (int i = 0; i < 21; ++i) ASSERT_TRUE(advance(*rules, trial, ticks));
+  const std::string text = to_json(trial);
+  std::mt19937_64 random(23);
+  int read_back = 0;
+  for (int i = 0; i < 4000; ++i) {
+    std::string damaged = text;
+    damaged[random() % damaged.size()] = "0-e\"[]{}n,9"[random() % 11];
+    auto read = from_json(*rules, damaged);
+    if (!read) continue;
+    ++read_back;
+    for (int more = 0; more < 4; ++more) ASSERT_TRUE(advance(*rules, *read, ticks));
+    const Verdict v = verdict(*rules, *read);
+    ASSERT_TRUE(std::isfinite(v.evidence)) << damaged;
+    for (const SloVerdict& slo : v.slos) ASSERT_TRUE(std::isfinite(slo.evidence) && std::isfinite(slo.health_evidence)) << damaged;
+  }
+  EXPECT_GT(read_back, 100) << "nearly all was refused: the second half of the test was not exercised";
+}
+
+TEST(TrialJson, NumbersThatNoTrialCanHaveAreRefused) {
+  const TrialPlan plan = plan_of_all_kinds();
+  const Trial sound = *advance(plan, {}, std::vector<SloTick>(4, {{75, 1}, {675, 1}}));
+  ASSERT_TRUE(from_json(plan, to_json(sound)));
+  const auto refused = [&](auto forge) {
+    Trial trial = sound;
+    forge(trial.slos[0]);
+    const auto read = from_json(plan, to_json(trial));
+    return !read && read.error().kind == Error::Kind::Corrupt;
+  };
+  EXPECT_TRUE(refused([](SloTrial& s) { s.questions[0].canary_bad = 76; }));
+  EXPECT_TRUE(refused([](SloTrial& s) { s.questions[0].baseline.bad = 1e9; }));
+  EXPECT_TRUE(refused([](SloTrial& s) { s.questions[0].relative.log_e = kLogZero; }));
+  EXPECT_TRUE(refused([](SloTrial& s) { s.questions[0].spread.chi_square[1] = -1; }));
+  EXPECT_TRUE(refused([](SloTrial& s) { s.gauge.harm.sum = 1e200; }));
+  EXPECT_TRUE(refused([](SloTrial& s) { s.pods.bad = -1; }));
 }
 
 TEST(TrialJson, AnUnknownPartIsRefused) {

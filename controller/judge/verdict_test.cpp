@@ -98,10 +98,93 @@ TEST(Verdict, AFailureNamesEstimateEvidenceAndLimit) {
   EXPECT_THAT(v.sentence, HasSubstr("uncalibrated"));
 }
 
+TEST(Verdict, TheEndWithoutProofIsInconclusiveAndNeverAPass) {
+  TrialPlan plan = errors_plan();
+  plan.tick_seconds = 15;
+  const Trial trial = after(plan, {}, {{75, 0}, {675, 1}}, 40);
+  EXPECT_EQ(verdict(plan, trial).state, Verdict::State::Judging);
+  const Verdict v = final_verdict(plan, trial);
+  EXPECT_EQ(v.state, Verdict::State::Inconclusive);
+  EXPECT_EQ(name(v.state), "Inconclusive");
+  EXPECT_TRUE(v.no_harm);
+  EXPECT_THAT(v.sentence, HasSubstr("INCONCLUSIVE after 40 ticks in 10 min: neither proven good nor proven bad, which is not a pass. "
+                                    "errors: "));
+  EXPECT_THAT(v.sentence, HasSubstr("baseline 0.148% of 27,000 in 10 min"));
+  // What was decided stays decided.
+  EXPECT_EQ(final_verdict(plan, after(plan, {}, {{7500, 0}, {7500, 5}}, 25)).state, Verdict::State::Pass);
+  EXPECT_EQ(final_verdict(plan, after(plan, {}, {{750, 80}, {6750, 7}}, 25)).state, Verdict::State::Fail);
+}
+
+TEST(Verdict, ACalibratedSentenceNamesPhiTheReplaysAndWhatTheyVouchFor) {
+  TrialPlan plan = errors_plan();
+  plan.calibration = {24, 1.2, {{1.5, true, 0}}, "2026-11-20"};
+  const Verdict v = verdict(plan, after(plan, {}, {{750, 80}, {6750, 7}}, 25));
+  EXPECT_EQ(v.state, Verdict::State::Fail);
+  EXPECT_EQ(v.guarantee, Guarantee::Replayed);
+  EXPECT_EQ(v.replays, 24);
+  EXPECT_DOUBLE_EQ(v.slos[0].phi, 1.8);
+  EXPECT_THAT(v.sentence, HasSubstr("Evidence is divided by 1.8 (phi* from 24 replays of 2026-11-20): at most 4% false rollbacks, "
+                                    "whatever requests depend on."));
+  EXPECT_EQ(verdict(errors_plan(), {}).guarantee, Guarantee::Estimated);
+}
+
+TEST(Verdict, OnePodThatHasTheBadRequestsIsNamedInTheSentence) {
+  const TrialPlan plan = errors_plan();
+  SloTick tick{{750, 25}, {6750, 7}};
+  tick.canary_pods = 4;
+  tick.worst_pods = {PodBad{pod_id("web-b"), 23}, PodBad{pod_id("web-a"), 1}, PodBad{pod_id("web-c"), 1}};
+  const Verdict v = verdict(plan, after(plan, {}, tick, 6));
+  ASSERT_EQ(v.state, Verdict::State::Fail);
+  ASSERT_TRUE(v.slos[0].concentration);
+  EXPECT_EQ(v.slos[0].concentration->pod, pod_id("web-b"));
+  EXPECT_THAT(v.sentence, HasSubstr("92% of its bad requests come from 1 of 4 pods."));
+  tick.worst_pods = {};
+  EXPECT_FALSE(verdict(plan, after(plan, {}, tick, 6)).slos[0].concentration);
+}
+
+TEST(PodShares, TheWorstPodIsFoundAmongMoreThanThereArePlaces) {
+  PodShares shares;
+  std::mt19937_64 random(16);
+  for (int t = 0; t < 500; ++t)
+    shares.add({PodBad{pod_id("bad"), 2}, PodBad{static_cast<int>(1 + random() % 60), 1}, PodBad{}, PodBad{7, std::nan("")}}, 61);
+  EXPECT_EQ(shares.worst().pod, pod_id("bad"));
+  EXPECT_DOUBLE_EQ(shares.worst().bad, 1000);
+  EXPECT_DOUBLE_EQ(shares.bad, 1500);
+  EXPECT_EQ(shares.pods, 61);
+}
+
+TEST(Verdict, AFreshBaselineIsCalledSoAndItsSizeIsInTheForecast) {
+  TrialPlan plan = errors_plan();
+  const Verdict stable = verdict(plan, after(plan, {}, {{75, 0}, {675, 0}}, 10));
+  plan.baseline = BaselineArm::Fresh;
+  const Verdict fresh = verdict(plan, after(plan, {}, {{75, 0}, {75, 0}}, 10));
+  EXPECT_THAT(fresh.sentence, HasSubstr("fresh baseline 0% of 750"));
+  EXPECT_GT(*fresh.slos[0].forecast_requests, *stable.slos[0].forecast_requests);
+  EXPECT_THAT(stable.sentence, testing::Not(HasSubstr("fresh")));
+  EXPECT_NE(digest(plan), digest(errors_plan()));
+}
+
+TEST(Verdict, ADistributionShowsWhereItsQuantilesLie) {
+  TrialPlan plan;
+  plan.slos = {{.name = "latency", .kind = SloPlan::Kind::LatencyDistribution,
+                .bounds = {{0.1, 0.5, 1.05, 1.3}, {0.5, 0.05, 1.2, 1.6}, {1, 0.005, 1.3, 1.6}}}};
+  SloTick tick{{1000, 0}, {4000, 0}};
+  tick.canary_above = {520, 160, 30};
+  tick.baseline_above = {2000, 200, 20};
+  const Verdict v = verdict(plan, after(plan, {}, tick, 10));
+  ASSERT_EQ(v.slos[0].quantiles.size(), 3u);
+  EXPECT_EQ(v.slos[0].quantiles[1].canary, (QuantileRange{0.5, 1}));
+  EXPECT_EQ(v.slos[0].quantiles[2].canary.low, 1);
+  EXPECT_EQ(v.slos[0].quantiles[2].baseline, (QuantileRange{0.5, 1}));
+  EXPECT_THAT(v.sentence, HasSubstr("took longer than 500ms, baseline"));
+  EXPECT_THAT(v.sentence, HasSubstr("p99 above 1s, baseline 500ms to 1s"));
+}
+
 TEST(Verdict, ALatencySentenceNamesTheBound) {
   TrialPlan plan;
   plan.slos = {{.name = "latency", .kind = SloPlan::Kind::Latency, .limit_text = "250ms"}};
-  EXPECT_THAT(verdict(plan, after(plan, {}, {{100, 3}, {900, 20}}, 3)).sentence, HasSubstr("3% of 300 canary requests took longer than 250ms"));
+  EXPECT_THAT(verdict(plan, after(plan, {}, {{100, 3}, {900, 20}}, 3)).sentence,
+              HasSubstr("3% of 300 canary requests took longer than 250ms"));
 }
 
 TEST(Verdict, TheForecastIsAboutWhatItTakes) {

@@ -154,10 +154,12 @@ Duration Reflector::watch(std::stop_token stop) {
         return true;
       },
       stop);
+  const bool lasted = clock_.monotonic() - started >= options_.short_watch;
+  if (lasted) backoff_.reset();  // an outage of long ago says nothing about this one
   if (odd) return lost(*odd);
   if (!ended) return lost(ended.error());
   if (stop.stop_requested()) return Duration(0);
-  if (!any && clock_.monotonic() - started < options_.short_watch)
+  if (!any && !lasted)
     return failed({Error::Kind::Unavailable, "watch of " + resource_.plural + ": it ended at once without an event", 0, {}});
   backoff_.reset();
   return Duration(static_cast<long long>(unit_() * 100));

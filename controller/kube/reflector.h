@@ -36,7 +36,7 @@ struct ReflectorOptions {
   // Begin with a WatchList (sendInitialEvents): one stream instead of pages. Needs an Api that knows it (HttpApi); a server
   // that refuses it is listed instead.
   bool watch_list = false;
-  Backoff backoff{Duration(800), Duration(30'000)};
+  Backoff backoff{Duration(800), Duration(10'000)};  // the longest wait is what an outage of the API server adds to a rollback
   Duration watch_timeout{300'000};         // a watch lasts between this and twice this, jittered
   Duration short_watch{1'000};             // one that ends sooner than this without an event counts as a failure
   // Called with each error (also those that are only retried), for logs and metrics.

@@ -81,7 +81,9 @@ class ScriptedApi : public Api {
   struct Watch {
     std::vector<WatchEvent> events;
     Expected<void> end = {};
+    Duration lasts{0};
   };
+  ManualClock* clock = nullptr;  // moved on by as long as a watch lasts
   std::deque<Expected<List>> lists;
   std::deque<Watch> watches;
   std::vector<WatchOptions> watched;
@@ -107,6 +109,7 @@ class ScriptedApi : public Api {
     watches.pop_front();
     for (const WatchEvent& event : script.events)
       if (!on_event(event)) return {};
+    if (clock) clock->advance(script.lasts);
     return script.end;
   }
 

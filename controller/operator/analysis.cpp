@@ -28,6 +28,7 @@ PrometheusAnalysis::PrometheusAnalysis(std::string address, std::set<std::string
     : address_(std::move(address)),
       allowed_(std::move(allowed)),
       make_(std::move(make)),
+      clock_(clock),
       ready_(std::move(ready)),
       queue_(clock, [] { return 0.5; }) {
   for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this](std::stop_token stop) { run(stop); });
@@ -106,7 +107,7 @@ Expected<std::shared_ptr<prometheus::Sampler>> PrometheusAnalysis::sampler(const
   if (const auto found = samplers_.find(address); found != samplers_.end()) return found->second;
   auto transport = make_({address, {}, ""});
   if (!transport) return Unexpected(transport.error());
-  auto made = std::make_shared<prometheus::Sampler>(prometheus::Client(std::move(*transport)));
+  auto made = std::make_shared<prometheus::Sampler>(prometheus::Client(std::move(*transport)), &clock_);
   samplers_[address] = made;
   return made;
 }

@@ -61,6 +61,7 @@ class PrometheusAnalysis final : public Analysis {
   const std::string address_;
   const std::set<std::string> allowed_;
   const Make make_;
+  const Clock& clock_;
   const Ready ready_;
   mutable std::mutex mutex_;
   std::map<kube::Name, Job> jobs_;             // waiting or running

@@ -38,6 +38,9 @@ class Reader : public nlohmann::json_sax<json> {
         if (answer_.warnings.size() < 10) answer_.warnings.push_back(value.substr(0, 500));
         return true;
       case Where::Pair: return pair_value(value);
+      case Where::Result: return scalar_value(value);
+      case Where::Native: return key_ != "count" || number_in(value, answer_.series.back().histograms.back().count);
+      case Where::Bucket: return bucket_value(value);
       default: return true;
     }
   }
@@ -51,6 +54,12 @@ class Reader : public nlohmann::json_sax<json> {
       return push(Where::Series);
     }
     if (where() == Where::Series && key_ == "metric") return push(Where::Metric);
+    if (where() == Where::NativePair) {
+      if (!pair_at_) return refuse("a histogram without a time");
+      if (!count_sample()) return false;
+      answer_.series.back().histograms.push_back({*pair_at_, std::nan(""), {}});
+      return push(Where::Native);
+    }
     return push(Where::Other);
   }
   bool start_array(std::size_t) override {
@@ -61,7 +70,22 @@ class Reader : public nlohmann::json_sax<json> {
       return push(Where::Result);
     }
     if (where() == Where::Series && key_ == "values") return push(Where::Values);
-    if (where() == Where::Series && (key_ == "histogram" || key_ == "histograms")) answer_.native_histograms = true;
+    if (where() == Where::Series && (key_ == "histogram" || key_ == "histograms")) {
+      answer_.native_histograms = true;
+      pair_at_.reset();
+      return push(key_ == "histogram" ? Where::NativePair : Where::Natives);
+    }
+    if (where() == Where::Natives) {
+      pair_at_.reset();
+      return push(Where::NativePair);
+    }
+    if (where() == Where::Native && key_ == "buckets") return push(Where::Buckets);
+    if (where() == Where::Buckets) {
+      if (!count_sample()) return false;
+      bucket_values_ = 0;
+      answer_.series.back().histograms.back().buckets.emplace_back();
+      return push(Where::Bucket);
+    }
     if ((where() == Where::Series && key_ == "value") || where() == Where::Values) {
       pair_at_.reset();
       pair_value_.reset();
@@ -77,9 +101,10 @@ class Reader : public nlohmann::json_sax<json> {
   bool end_array() override {
     if (where() == Where::Pair) {
       if (!pair_at_ || !pair_value_) return refuse("a sample without time or value");
-      if (++points_ > limits_.points) return refuse("more than " + std::to_string(limits_.points) + " samples: narrow the selector");
+      if (!count_sample()) return false;
       answer_.series.back().points.push_back({*pair_at_, *pair_value_});
     }
+    if (where() == Where::Bucket && bucket_values_ != 3) return refuse("a bucket that is not [rule, left, right, count]");
     return pop();
   }
   bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception&) override {
@@ -93,14 +118,18 @@ class Reader : public nlohmann::json_sax<json> {
       return fail(refused ? Error::Kind::Invalid : Error::Kind::Unavailable,
                   "Prometheus says " + error_type_ + ": " + error_.substr(0, 1000));
     }
+    if (status_ == "success" && result_type_ == "scalar" && pair_at_ && pair_value_) {
+      answer_.series.assign(1, Series{{}, {{*pair_at_, *pair_value_}}, {}});
+      return std::move(answer_);
+    }
     if (status_ != "success") return fail(Error::Kind::Corrupt, "answer of Prometheus: status is \"" + status_.substr(0, 50) + "\", not success");
     if (!has_result_ || (result_type_ != "matrix" && result_type_ != "vector"))
-      return fail(Error::Kind::Corrupt, "answer of Prometheus: result type \"" + result_type_.substr(0, 50) + "\", not matrix or vector");
+      return fail(Error::Kind::Corrupt, "answer of Prometheus: result type \"" + result_type_.substr(0, 50) + "\", not matrix, vector or scalar");
     return std::move(answer_);
   }
 
  private:
-  enum class Where { Root, Data, Result, Series, Metric, Values, Pair, Warnings, Other };
+  enum class Where { Root, Data, Result, Series, Metric, Values, Pair, Natives, NativePair, Native, Buckets, Bucket, Warnings, Other };
 
   // Other after the end of everything: nlohmann stops there by itself.
   Where where() const { return stack_.empty() ? Where::Other : stack_.back(); }
@@ -123,17 +152,31 @@ class Reader : public nlohmann::json_sax<json> {
   }
   bool number(double value) {
     if (stack_.empty()) return refuse("not an object");
-    if (where() != Where::Pair) return true;
+    if (where() != Where::Pair && where() != Where::NativePair && where() != Where::Result) return true;
     if (pair_at_ || !(std::abs(value) < 1e11)) return refuse("a sample with a wrong time");
     pair_at_ = from_unix_seconds(value);
     return true;
   }
-  bool pair_value(const std::string& text) {
+  bool count_sample() {
+    return ++points_ <= limits_.points || refuse("more than " + std::to_string(limits_.points) + " samples: narrow the selector");
+  }
+  bool number_in(const std::string& text, double& value) {
     char* end = nullptr;
-    const double value = std::strtod(text.c_str(), &end);  // takes "NaN", "+Inf" and "-Inf" too
-    if (text.empty() || *end != '\0') return refuse("a sample value that is no number");
+    value = std::strtod(text.c_str(), &end);  // takes "NaN", "+Inf" and "-Inf" too
+    return (!text.empty() && *end == '\0') || refuse("a sample value that is no number");
+  }
+  bool pair_value(const std::string& text) {
+    double value = 0;
+    if (!number_in(text, value)) return false;
     pair_value_ = value;
     return true;
+  }
+  // A scalar's result is the pair itself.
+  bool scalar_value(const std::string& text) { return !pair_at_ || pair_value(text); }
+  bool bucket_value(const std::string& text) {
+    NativeBucket& bucket = answer_.series.back().histograms.back().buckets.back();
+    if (++bucket_values_ > 3) return refuse("a bucket that is not [rule, left, right, count]");
+    return number_in(text, bucket_values_ == 1 ? bucket.left : bucket_values_ == 2 ? bucket.right : bucket.count);
   }
 
   Limits limits_;
@@ -143,6 +186,7 @@ class Reader : public nlohmann::json_sax<json> {
   std::optional<Time> pair_at_;
   std::optional<double> pair_value_;
   std::size_t points_ = 0;
+  int bucket_values_ = 0;  // of left, right and count
   bool has_result_ = false;
 };
 

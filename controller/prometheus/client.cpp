@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdio>
 
 namespace sluice::prometheus {
@@ -91,6 +92,18 @@ Expected<std::vector<std::string>> Client::label_values(const Selector& selector
   std::sort(values.begin(), values.end());
   values.erase(std::unique(values.begin(), values.end()), values.end());
   return values;
+}
+
+Expected<std::optional<double>> Client::value(const std::string& expression, Time at, std::stop_token stop) const {
+  auto answer = query(expression, at, stop);
+  if (!answer) return Unexpected(answer.error());
+  if (!answer->warnings.empty()) return std::optional<double>();  // partial
+  if (answer->series.size() > 1)
+    return fail(Error::Kind::Invalid, "`" + expression.substr(0, 200) + "` gives " + std::to_string(answer->series.size()) +
+                                          " series: aggregate them to one, such as max(...)");
+  if (answer->series.empty() || answer->series.front().points.empty()) return std::optional<double>();
+  const double value = answer->series.front().points.back().value;
+  return std::isfinite(value) ? std::optional<double>(value) : std::nullopt;
 }
 
 std::optional<Time> parse_http_date(std::string_view text) {

@@ -1,4 +1,4 @@
-// A small client of the Prometheus HTTP API: raw samples of a selector, and the values of one label.
+// A small client of the Prometheus HTTP API: raw samples of a selector, the values of one label, and one number.
 //
 // Raw samples (`metric{...}[window]` as an instant query) rather than rate(): rate() extrapolates to the window's ends,
 // needs two samples and misses a counter that is born at 1. Answers are read by a streaming parser under limits, so a
@@ -34,22 +34,35 @@ struct Point {
   friend bool operator==(const Point&, const Point&) = default;
 };
 
+// A bucket of a native histogram: observations in (left, right] (the zero bucket: [left, right]), not cumulative.
+struct NativeBucket {
+  double left = 0, right = 0, count = 0;
+  friend bool operator==(const NativeBucket&, const NativeBucket&) = default;
+};
+
+struct NativeSample {
+  Time at;
+  double count = 0;                   // of all observations
+  std::vector<NativeBucket> buckets;  // those that are not empty
+};
+
 struct Series {
-  Labels labels;              // without __name__
-  std::vector<Point> points;  // as the server sent them
+  Labels labels;                           // without __name__
+  std::vector<Point> points;               // as the server sent them
+  std::vector<NativeSample> histograms{};  // of a native histogram; points is empty then
 };
 
 struct Answer {
   std::vector<Series> series;
   std::vector<std::string> warnings;  // not empty: the answer may be partial
-  bool native_histograms = false;     // some series are native histograms; their samples are not here
+  bool native_histograms = false;     // some series are native histograms
   std::optional<Time> server_time;    // Date header, to the second
 };
 
 struct Limits {
   std::size_t bytes = 32 * 1024 * 1024;
   std::size_t series = 20'000;
-  std::size_t points = 1'000'000;
+  std::size_t points = 1'000'000;  // samples, and buckets of native histograms
 };
 
 struct ClientOptions {
@@ -70,6 +83,11 @@ class Client {
   Expected<std::vector<std::string>> label_values(const Selector& selector, const std::string& label, Time at,
                                                   std::stop_token stop = {}) const;
 
+  // The value of any PromQL expression that gives a scalar or one series. Empty: no series, NaN or infinite, that is to say no
+  // information. Invalid: several series. Nothing confines an expression: whoever may write it reads everything that
+  // this client may read.
+  Expected<std::optional<double>> value(const std::string& expression, Time at, std::stop_token stop = {}) const;
+
  private:
   Expected<Answer> query(const std::string& expression, Time at, std::stop_token stop) const;
 
@@ -77,7 +95,7 @@ class Client {
   ClientOptions options_;
 };
 
-// An answer's body, vector or matrix. Pure. Errors as above (Invalid and Unavailable for the server's own errors).
+// An answer's body: vector, matrix, or a scalar as one series without labels. Pure. Errors as above (Invalid and Unavailable for the server's own errors).
 Expected<Answer> parse_answer(std::string_view body, const Limits& limits);
 
 // "Mon, 23 Nov 2026 12:00:00 GMT" (RFC 9110, IMF-fixdate only).

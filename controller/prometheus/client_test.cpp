@@ -32,12 +32,36 @@ TEST(Answer, MatrixIsRead) {
 TEST(Answer, VectorWarningsAndNativeHistogramsAreRead) {
   const auto answer = parse_answer(R"({"status":"success","warnings":["partial: store x is down"],"infos":["i"],"data":{"resultType":"vector","result":[
       {"metric":{"le":"0.25"},"value":[1800000000,"3"]},
-      {"metric":{"x":"y"},"histograms":[[1800000000,{"count":"3","buckets":[[0,"1","2","3"]]}]]}]}})", {});
+      {"metric":{"x":"y"},"histogram":[1800000000,{"count":"4","sum":"5","buckets":[[3,"-0.001","0.001","1"],[0,"1","2","3"]]}]}]}})", {});
   ASSERT_TRUE(answer) << to_string(answer.error());
   EXPECT_EQ(answer->warnings, std::vector<std::string>{"partial: store x is down"});
   EXPECT_EQ(answer->series[0].points.size(), 1u);
   EXPECT_TRUE(answer->series[1].points.empty());
   EXPECT_TRUE(answer->native_histograms);
+  ASSERT_EQ(answer->series[1].histograms.size(), 1u);
+  const NativeSample& sample = answer->series[1].histograms[0];
+  EXPECT_EQ(sample.count, 4);
+  EXPECT_EQ(sample.buckets, (std::vector<NativeBucket>{{-0.001, 0.001, 1}, {1, 2, 3}}));
+}
+
+TEST(Answer, AMatrixOfNativeHistogramsIsRead) {
+  const auto answer = parse_answer(R"({"status":"success","data":{"resultType":"matrix","result":[{"metric":{"__name__":"h","pod":"a"},"histograms":[
+      [1800000000,{"count":"0","sum":"0"}],[1800000015.5,{"buckets":[[0,"0.5","1","7"]],"count":"7","sum":"4.1"}],
+      [1800000030,{"count":"NaN","sum":"NaN"}]]}]}})", {});
+  ASSERT_TRUE(answer) << to_string(answer.error());
+  const auto& samples = answer->series[0].histograms;
+  ASSERT_EQ(samples.size(), 3u);
+  EXPECT_TRUE(samples[0].buckets.empty());
+  EXPECT_EQ(samples[1].at, Time(Duration(1'800'000'015'500)));
+  EXPECT_EQ(samples[1].buckets, (std::vector<NativeBucket>{{0.5, 1, 7}}));
+  EXPECT_TRUE(std::isnan(samples[2].count));
+  for (const char* wrong : {R"([1800000000,{"count":"x"}])", R"([{"count":"1"}])", R"([1e300,{"count":"1"}])",
+                            R"([1800000000,{"count":"1","buckets":[[0,"1","2"]]}])", R"([1800000000,{"count":"1","buckets":[[0,"1","2","3","4"]]}])",
+                            R"([1800000000,{"count":"1","buckets":[[0,"1",null,"3"]]}])"})
+    EXPECT_FALSE(parse_answer(R"({"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"histograms":[)" + std::string(wrong) + "]}]}}", {})) << wrong;
+  Limits small;
+  small.points = 2;
+  EXPECT_FALSE(parse_answer(R"({"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"histograms":[[1,{"count":"1","buckets":[[0,"1","2","3"],[0,"2","3","3"]]}]]}]}})", small));
 }
 
 TEST(Answer, WhatIsNotOneIsCorrectlyRefused) {
@@ -46,7 +70,7 @@ TEST(Answer, WhatIsNotOneIsCorrectlyRefused) {
     return answer ? std::string("accepted") : std::string(name(answer.error().kind));
   };
   for (const char* body : {"", "null", "1", "[]", "{}", "<html>", "{\"status\":\"success\"}", "{\"status\":\"success\",\"data\":null}",
-                           R"({"status":"success","data":{"resultType":"scalar","result":[1,"1"]}})",
+                           R"({"status":"success","data":{"resultType":"string","result":[1,"1"]}})",
                            R"({"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[["x","1"]]}]}})",
                            R"({"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[[1,"one"]]}]}})",
                            R"({"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[[1]]}]}})",
@@ -144,6 +168,25 @@ TEST_F(WithFake, AnOutageIsPassedOnWithTheStepsName) {
   const auto answer = Client(fake).samples({"up", {}}, Duration(1000), now);
   ASSERT_FALSE(answer);
   EXPECT_EQ(to_string(answer.error()), "Unavailable: Prometheus: connection refused");
+}
+
+TEST_F(WithFake, AnExpressionGivesOneNumberOrNone) {
+  const auto value = [&](const std::string& type, const std::string& result) {
+    fake->script([=](const http::Request&, const std::string&) -> Expected<http::Response> {
+      return http::Response{200, {}, R"({"status":"success","data":{"resultType":")" + type + R"(","result":)" + result + "}}"};
+    });
+    return Client(fake).value("max(queue_length)", now);
+  };
+  EXPECT_EQ(**value("scalar", R"([1800000000,"2.5"])"), 2.5);
+  EXPECT_EQ(**value("vector", R"([{"metric":{},"value":[1800000000,"7"]}])"), 7);
+  EXPECT_EQ(*value("vector", "[]"), std::nullopt);
+  EXPECT_EQ(*value("scalar", R"([1800000000,"NaN"])"), std::nullopt);
+  EXPECT_EQ(*value("vector", R"([{"metric":{},"value":[1800000000,"+Inf"]}])"), std::nullopt);
+  const auto several = value("vector", R"([{"metric":{"a":"1"},"value":[1,"7"]},{"metric":{"a":"2"},"value":[1,"8"]}])");
+  ASSERT_FALSE(several);
+  EXPECT_THAT(several.error().message, HasSubstr("gives 2 series: aggregate"));
+  EXPECT_FALSE(value("scalar", "[]"));
+  EXPECT_FALSE(value("scalar", R"(["x","1"])"));
 }
 
 TEST_F(WithFake, LabelValuesAreSortedAndDistinct) {

@@ -2,7 +2,8 @@
 // `count by (label) (selector)` from samples that a test put in, and fails on demand.
 #pragma once
 
-#include <deque>
+#include <array>
+#include <ctime>
 #include <functional>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -21,6 +22,12 @@ class FakePrometheus : public http::Transport {
   void add(const std::string& metric, const Labels& labels, Time at, double value) {
     data_[metric][labels].push_back({at, value});
   }
+  void add_native(const std::string& metric, const Labels& labels, NativeSample sample) {
+    native_[metric][labels].push_back(std::move(sample));
+  }
+  // The Date that answers carry; unset: noon of a day in 2026.
+  std::function<Time(const http::Request&)> date;
+
   // While set, answers instead of the data; an error or an answer of any kind.
   void script(Script script) { script_ = std::move(script); }
 
@@ -34,7 +41,7 @@ class FakePrometheus : public http::Transport {
     const std::string query = field(request.body, "query");
     queries.push_back(query);
     if (script_) return script_(request, query);
-    return http::Response{200, {{"Date", "Mon, 23 Nov 2026 12:00:00 GMT"}}, answer(query, std::stod(field(request.body, "time"))).dump()};
+    return http::Response{200, {{"Date", date ? http_date(date(request)) : "Mon, 23 Nov 2026 12:00:00 GMT"}}, answer(query, std::stod(field(request.body, "time"))).dump()};
   }
   Expected<bool> stream(const http::Request&, const http::OnHead&, const http::OnChunk&, std::stop_token) override {
     return fail(Error::Kind::Internal, "not used");
@@ -53,6 +60,15 @@ class FakePrometheus : public http::Transport {
       }
     }
     return out;
+  }
+
+  static std::string http_date(Time at) {
+    const std::time_t seconds = std::chrono::duration_cast<std::chrono::seconds>(at.time_since_epoch()).count();
+    std::tm parts{};
+    gmtime_r(&seconds, &parts);
+    std::array<char, 40> text;
+    std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
+    return text.data();
   }
 
   static bool matches(const Selector& selector, const Labels& labels) {
@@ -89,12 +105,28 @@ class FakePrometheus : public http::Transport {
         else result.push_back({{"metric", shown}, {"values", values}});
       }
     }
+    if (const auto metric = native_.find(selector.metric); metric != native_.end() && !by) {
+      for (const auto& [labels, samples] : metric->second) {
+        if (!matches(selector, labels)) continue;
+        nlohmann::json histograms = nlohmann::json::array();
+        for (const NativeSample& sample : samples) {
+          const double at = unix_seconds(sample.at);
+          if (at < time - window - 1e-6 || at > time + 1e-6) continue;
+          nlohmann::json buckets = nlohmann::json::array();
+          for (const NativeBucket& b : sample.buckets)
+            buckets.push_back({0, nlohmann::json(b.left).dump(), nlohmann::json(b.right).dump(), nlohmann::json(b.count).dump()});
+          histograms.push_back({at, {{"count", nlohmann::json(sample.count).dump()}, {"sum", "1"}, {"buckets", buckets}}});
+        }
+        if (!histograms.empty()) result.push_back({{"metric", labels}, {"histograms", histograms}});
+      }
+    }
     nlohmann::json root{{"status", "success"}, {"data", {{"resultType", by ? "vector" : "matrix"}, {"result", result}}}};
     if (!warnings.is_null()) root["warnings"] = warnings;
     return root;
   }
 
   std::map<std::string, std::map<Labels, std::vector<Point>>> data_;
+  std::map<std::string, std::map<Labels, std::vector<NativeSample>>> native_;
   Script script_;
 };
 

@@ -174,6 +174,172 @@ TEST_F(Shop, WithoutBucketsLatencyIsUnknownNotBad) {
   EXPECT_THAT(s.missing, HasSubstr("no usable series match http_request_duration_seconds_bucket{status=\"204\""));
 }
 
+TEST_F(Shop, EachPodIsCountedForItself) {
+  for (int i = 0; i <= 4; ++i) scrape("web-new-bbbbb", 15 * i + 2, 10 * i, 0, 8 * i);
+  const Sample s = take(request(30, 45));
+  EXPECT_EQ(s.slos[0].canary, (judge::Counts{22, 2})) << "the second pod's scrape at 47 s is of the next tick";
+  ASSERT_EQ(s.pods.size(), 2u);
+  EXPECT_EQ(take(request(30, 50)).pods[0].canary, (std::map<std::string, judge::Counts>{{canary_pod, {12, 2}}, {"web-new-bbbbb", {20, 0}}}));
+  EXPECT_EQ(s.pods[1].baseline.at(baseline_pod), (judge::Counts{90, 9}));
+}
+
+TEST_F(Shop, AWrongClockOfPrometheusShiftsTheTick) {
+  ManualClock ours(at(60 - 3600 * 0.05));  // Prometheus is three minutes ahead: its 60 s are our -120 s
+  fake->date = [](const http::Request&) { return at(60); };
+  Sampler corrected{Client(fake), &ours};
+  SampleRequest r = request(30 - 180, 45 - 180);
+  r.canary.pods.warm_until[canary_pod] = at(15 - 180);
+  const auto s = corrected.sample(r);
+  ASSERT_TRUE(s) << to_string(s.error());
+  EXPECT_EQ(s->slos[0].canary, (judge::Counts{12, 2}));
+  EXPECT_EQ(s->slos[1].baseline, (judge::Counts{90, 9}));
+  EXPECT_EQ(s->to, r.to) << "times stay the caller's";
+  EXPECT_THAT(s->notes, Contains(HasSubstr("clock: Prometheus' clock is 3m")));
+  EXPECT_THAT(s->notes, Contains(HasSubstr("ahead of ours")));
+  r.canary.pods.warm_until[canary_pod] = at(45 - 180);
+  EXPECT_EQ(corrected.sample(r)->slos[0].canary.total, 0) << "a warm-up is told in our time, too";
+}
+
+TEST_F(Shop, ClocksThatAgreeCostNothing) {
+  ManualClock ours(at(60));
+  fake->date = [](const http::Request&) { return at(60); };
+  Sampler corrected{Client(fake), &ours};
+  ASSERT_TRUE(corrected.sample(request(15, 30)));
+  const std::size_t before = fake->queries.size();
+  const auto s = corrected.sample(request(30, 45));
+  EXPECT_EQ(fake->queries.size() - before, 8u);
+  EXPECT_THAT(s->notes, IsEmpty());
+}
+
+TEST_F(Shop, NativeHistogramsAreUsedWhereThereAreNoBuckets) {
+  for (const auto& [pod, slow] : {std::pair{canary_pod, 5.0}, std::pair{baseline_pod, 1.0}})
+    for (int i = 0; i <= 3; ++i)
+      fake->add_native("native_seconds", labels(pod), {at(15 * i), 20.0 * i, {{0.125, 0.25, (20 - slow) * i}, {0.25, 0.5, slow * i}}});
+  SampleRequest r = request(30, 45);
+  r.slos = {{"latency", LatencyQuery{"native_seconds", Duration(250)}}};
+  const Sample s = take(r);
+  EXPECT_EQ(s.missing, "");
+  EXPECT_EQ(s.bounds[0], "0.25");
+  EXPECT_EQ(s.slos[0].canary, (judge::Counts{20, 5}));
+  EXPECT_EQ(s.slos[0].baseline, (judge::Counts{20, 1}));
+  EXPECT_DOUBLE_EQ(s.observed_spacing, 15);
+}
+
+TEST_F(Shop, AWholeDistributionIsCountedAboveEachBound) {
+  SampleRequest r = request(30, 45);
+  r.slos = {{"latency", DistributionQuery{"http_request_duration_seconds", {0.1, 0.25}}}};
+  const Sample s = take(r);
+  EXPECT_EQ(s.missing, "");
+  EXPECT_EQ(s.slos[0].canary.total, 10);
+  EXPECT_EQ(s.slos[0].canary_above[0], 10 - 4);
+  EXPECT_EQ(s.slos[0].canary_above[1], 10 - 8);
+  EXPECT_EQ(s.slos[0].baseline_above[1], 9);
+  EXPECT_EQ(s.slos[0].canary_pods, 1);
+  r.slos = {{"latency", DistributionQuery{"http_request_duration_seconds", {0.2}}}};
+  EXPECT_THAT(take(r).missing, HasSubstr("no samples of")) << "a bound that nobody has";
+  r.slos = {{"latency", DistributionQuery{}}};
+  EXPECT_THAT(sampler.sample(r).error().message, HasSubstr("slo latency: 0 latency bounds: 1 to 7"));
+}
+
+TEST_F(Shop, ADistributionOfNativeHistogramsToo) {
+  for (const std::string& pod : {canary_pod, baseline_pod})
+    for (int i = 0; i <= 3; ++i) fake->add_native("native_seconds", labels(pod), {at(15 * i), 20.0 * i, {{0.125, 0.25, 15.0 * i}, {0.25, 0.5, 5.0 * i}}});
+  SampleRequest r = request(30, 45);
+  r.slos = {{"latency", DistributionQuery{"native_seconds", {0.125, 0.25}}}};
+  const Sample s = take(r);
+  EXPECT_EQ(s.missing, "");
+  EXPECT_EQ(s.slos[0].canary_above[0], 20);
+  EXPECT_EQ(s.slos[0].canary_above[1], 5);
+  r.from = at(0);
+  const auto history = sampler.latency_history(r, r.baseline, "native_seconds");
+  ASSERT_TRUE(history) << history.error().message;
+  EXPECT_EQ(history->total, 60);
+  EXPECT_EQ(history->bounds, (std::vector<double>{0.125, 0.25, 0.5}));
+  EXPECT_EQ(history->above, (std::vector<double>{60, 15, 0}));
+}
+
+TEST_F(Shop, BoundsAreChosenFromTheBaselinesPast) {
+  SampleRequest r = request(3, 60);
+  const auto history = sampler.latency_history(r, r.baseline, "http_request_duration_seconds");
+  ASSERT_TRUE(history) << history.error().message;
+  EXPECT_EQ(history->bounds, (std::vector<double>{0.1, 0.25, 1}));
+  EXPECT_EQ(history->total, 270);
+  EXPECT_EQ(history->above, (std::vector<double>{270 - 121.5, 27, 0}));
+  ASSERT_TRUE(judge::choose_bounds(*history, 0.05));
+  r.baseline.replica_sets = {"web-silent"};
+  EXPECT_EQ(sampler.latency_history(r, r.baseline, "http_request_duration_seconds").error().kind, Error::Kind::NotFound);
+}
+
+TEST_F(Shop, AGaugeIsTheMeanOfTheLastValues) {
+  for (const auto& [pod, value] : {std::pair<std::string, double>{canary_pod, 10}, {"web-new-bbbbb", -4}, {baseline_pod, 7}})
+    for (int i = 0; i <= 3; ++i) fake->add("queue_length", labels(pod), at(15 * i + 1), value + i);
+  fake->add("queue_length", labels(canary_pod), at(44), std::nan(""));
+  SampleRequest r = request(30, 45);
+  r.slos = {{"queue", GaugeQuery{"queue_length"}}};
+  Sample s = take(r);
+  EXPECT_EQ(s.missing, "");
+  EXPECT_DOUBLE_EQ(s.slos[0].canary_value, (12 + -2) / 2.0) << "the scrape at 31 s; NaN is no information";
+  EXPECT_DOUBLE_EQ(s.slos[0].baseline_value, 9);
+  r.canary.pods.warm_until["web-new-bbbbb"] = at(45);
+  EXPECT_DOUBLE_EQ(take(r).slos[0].canary_value, 12);
+  r.slos = {{"queue", GaugeQuery{"no_such_gauge"}}};
+  s = take(r);
+  EXPECT_FALSE(s.slos[0].present);
+  EXPECT_TRUE(std::isnan(s.slos[0].canary_value));
+  EXPECT_THAT(s.missing, HasSubstr("queue: no series match no_such_gauge{"));
+}
+
+TEST_F(Shop, AnExpressionIsAskedForEachArm) {
+  fake->script([](const http::Request&, const std::string& query) -> Expected<http::Response> {
+    const bool is_canary = query == "max(queue{namespace=\"shop\",pod=~\"web-new-.*\"})";
+    const std::string result = is_canary ? R"([{"metric":{},"value":[1800000045,"3.5"]}])" : "[]";
+    return http::Response{200, {}, R"({"status":"success","data":{"resultType":"vector","result":)" + result + "}}"};
+  });
+  SampleRequest r = request(30, 45);
+  r.slos = {{"queue", ExpressionQuery{"max(queue{namespace=\"{{namespace}}\",pod=~\"{{replicaSet}}-.*\"})"}}};
+  const Sample s = take(r);
+  EXPECT_DOUBLE_EQ(s.slos[0].canary_value, 3.5);
+  EXPECT_TRUE(std::isnan(s.slos[0].baseline_value));
+  EXPECT_THAT(s.missing, HasSubstr("for the baseline between"));
+  r.slos = {{"queue", ExpressionQuery{"max({{pod}})"}}};
+  EXPECT_THAT(sampler.sample(r).error().message, HasSubstr("unknown placeholder"));
+  r.slos = {{"queue", ExpressionQuery{" "}}};
+  EXPECT_FALSE(sampler.sample(r));
+}
+
+TEST_F(Shop, TheWorstPodsOfTheCanaryAreNamed) {
+  const Sample s = take(request(30, 45));
+  EXPECT_EQ(s.slos[0].worst_pods[0], (judge::PodBad{judge::pod_id(canary_pod), 2}));
+  EXPECT_EQ(s.slos[0].worst_pods[1], judge::PodBad{});
+}
+
+TEST_F(Shop, ScrapePhasesOfTheArmsMayDiffer) {
+  // The canary is scraped at 0, 15, ... and the baseline 14 s later; every request of both is counted once.
+  std::shared_ptr<FakePrometheus> other = std::make_shared<FakePrometheus>();
+  fake = other;
+  for (int i = 0; i <= 20; ++i) {
+    scrape(canary_pod, 15 * i, 10 * i, 0, 8 * i);
+    scrape(baseline_pod, 15 * i + 14, 90 * i, 0, 81 * i);
+  }
+  Sampler asked{Client(fake)};
+  judge::Counts canary, baseline;
+  for (double from = 15; from < 285; from += 15) {
+    const auto s = asked.sample(request(from, from + 15));
+    ASSERT_TRUE(s && s->slos[0].present) << from;
+    EXPECT_EQ(s->slos[0].canary.total, 10) << from;
+    EXPECT_EQ(s->slos[0].baseline.total, 90) << from;
+  }
+}
+
+TEST_F(Shop, ASampleThatComesTooLateCostsRequestsAndErrorsAlike) {
+  scrape(baseline_pod, 70, 360, 0, 300);
+  EXPECT_FALSE(take(request(60, 75)).slos[0].present);
+  scrape(canary_pod, 74, 1000, 100, 900);  // arrives after its tick was read
+  scrape(canary_pod, 90, 1010, 101, 908);
+  scrape(baseline_pod, 85, 450, 0, 380);
+  EXPECT_EQ(take(request(75, 90)).slos[0].canary, (judge::Counts{11, 1})) << "only what came after it";
+}
+
 TEST_F(Shop, StoppingEndsTheQuestions) {
   std::stop_source source;
   source.request_stop();

@@ -55,6 +55,15 @@ TEST(Sampling, AResetCountsFromZeroAndIsNoted) {
   EXPECT_EQ(inc.resets, 1);
 }
 
+TEST(Sampling, CountersOfOneHistogramAreResetTogetherAndThoseOfATargetAreNot) {
+  // After the restart there were more fast requests than before it; only the count fell.
+  const std::vector<Series> total{series("a", {{0, 100}, {15, 90}})}, fast{series("a", {{0, 5}, {15, 50}})};
+  EXPECT_EQ(increments(total, fast, Part::Good, {at(0), at(15)}, {}).counts, (judge::Counts{90, 40}));
+  // A proxy forgot one status code and kept the other.
+  const std::vector<Series> all{series("a", {{0, 1000}, {15, 1010}}), series("a", {{0, 20}, {15, 1}}, "500")};
+  EXPECT_EQ(count(all, {all[1]}, 0, 15).counts, (judge::Counts{11, 1}));
+}
+
 TEST(Sampling, TheFirstErrorOfAStatusCodeCounts) {
   const std::vector<Series> total{series("a", {{0, 100}, {15, 110}, {30, 120}}), series("a", {{30, 3}}, "500")};
   const auto inc = count(total, {total[1]}, 15, 30);

@@ -50,15 +50,15 @@ def wait_for(what, condition, seconds, every=0.5):
 class Cluster:
     """The cluster that everything happens on: the local one, or the one of an explicit --context."""
 
-    def __init__(self, context=None):
+    def __init__(self, context=None, gateway=None):
+        """gateway: with a context, HOST:PORT on which the cluster's HTTPRoutes answer, from here."""
         self.context = context
-        self.env = {name: os.environ[name] for name in ("SLUICE_GATEWAY", "SLUICE_VEGETA") if name in os.environ} if context else {}
+        self.env = {"SLUICE_GATEWAY": gateway} if context and gateway else {}
         for line in run("hack/cluster", "env", *(["--name", "existing"] if context else [])).splitlines():
             if line.startswith("export ") and " PATH=" not in line:
                 name, _, value = line.removeprefix("export ").partition("=")
                 self.env[name] = shlex.split(value)[0] if value else ""
-        expect("SLUICE_GATEWAY" in self.env and "SLUICE_VEGETA" in self.env,
-               "a cluster of your own needs SLUICE_GATEWAY (HOST:PORT that HTTPRoutes answer on, from here) and SLUICE_VEGETA (the load generator)")
+        expect("SLUICE_GATEWAY" in self.env, "where do the cluster's HTTPRoutes answer, seen from here? Say --gateway HOST:PORT")
         self.gateway = self.env["SLUICE_GATEWAY"].removeprefix("http://")
         # The kubeconfig that hack/cluster wrote holds the one context that was chosen.
         os.environ["KUBECONFIG"] = self.env["KUBECONFIG"]

@@ -28,4 +28,10 @@ struct StoreOptions {
 // this process alone.
 Expected<std::unique_ptr<Store>> open_store(const StoreOptions& options);
 
+bool is_postgres_uri(const std::string& database);
+
+// Without a connection and without a look at the schema: for migrations, and tests of them.
+class SqlStore;
+std::unique_ptr<SqlStore> connect_store(const StoreOptions& options);
+
 }  // namespace courier

@@ -27,8 +27,9 @@ struct RequestDeadline {
 
   Duration left(Duration now) const { return std::max(Duration(0), begin + timeout - now); }
   bool expired(Duration now) const { return now >= begin + timeout; }
-  // Work that has waited for more than half of its time would mostly be done for nobody: it makes room for what is fresh.
-  bool waited_too_long(Duration now) const { return now - begin > timeout / 2; }
+  // Work that stood in a line since `since` for more than half of the time would mostly be done for nobody: it makes room
+  // for what is fresh.
+  bool waited_too_long(Duration since, Duration now) const { return now - since > timeout / 2; }
   // One try may take half of what is left, so that a second one still fits.
   Duration per_try(Duration now) const { return left(now) / 2; }
 };

@@ -143,6 +143,9 @@ std::optional<Edge::Refused> Edge::judge(const IncomingRequest& head, const Matc
     return Refused{problem(429, "tenant '" + call.tenant + "' sends more requests than its quota allows", whole), "quota"};
   }
   if (!call.limit->has_room()) return too_busy();
+  if (route.kind == RouteClass::Intake && intake_held_) {
+    return Refused{problem(503, "messages that were taken in are not passed on; try again", 5 + static_cast<int>(parts_.random() * 10)), "outbox_age"};
+  }
   return std::nullopt;
 }
 

@@ -7,6 +7,8 @@
 #pragma once
 
 #include <array>
+#include <atomic>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -49,6 +51,9 @@ class Edge {
   std::optional<sluice::http::Response> admit(sluice::http::IncomingRequest& head);
   sluice::http::Handler enter(sluice::http::Handler inner);
 
+  // While what was taken in is not passed on, taking in more only makes the pile higher.
+  void hold_intake(bool hold) { intake_held_ = hold; }
+
  private:
   struct Refused {
     sluice::http::Response answer;
@@ -62,6 +67,7 @@ class Edge {
   const EdgeOptions options_;
   Parts parts_;
   TenantQuotas quotas_;
+  std::atomic<bool> intake_held_{false};
   std::vector<std::unique_ptr<ConcurrencyLimit>> limits_;   // as routes()
 };
 

@@ -142,6 +142,15 @@ TEST_F(AtTheEdge, WithoutAuthenticationEverybodyIsTheDefaultTenantAndNobodyMakes
   EXPECT_EQ(status(head("POST", "/v1/tenants/default/keys")), 403);
 }
 
+TEST_F(AtTheEdge, WhileIntakeIsHeldOnlyIntakeIsRefused) {
+  edge().hold_intake(true);
+  EXPECT_EQ(status(head("POST", "/v1/messages")), 503);
+  EXPECT_TRUE(last.headers.contains("Retry-After"));
+  EXPECT_EQ(status(head("GET", "/v1/messages")), 0);
+  edge().hold_intake(false);
+  EXPECT_EQ(status(head("POST", "/v1/messages")), 0);
+}
+
 TEST_F(AtTheEdge, TheTraceGoesOnAndTheRequestHasAName) {
   EXPECT_EQ(status(head("POST", "/v1/messages", {{"traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}, {"X-Request-Id", "abc"}})), 0);
   EXPECT_EQ(call_of(admitted)->trace.trace_id, "4bf92f3577b34da6a3ce929d0e0e4736");

@@ -1,6 +1,7 @@
 #include "sample-service/service/service.h"
 
 #include "common/telemetry/log.h"
+#include "sample-service/api/receiver_url.h"
 #include "sample-service/domain/problem.h"
 #include "sample-service/store/open.h"
 
@@ -63,7 +64,9 @@ void Service::make_worker(MakeTransport make_transport) {
   auto connect = [make_transport = std::move(make_transport)](const sluice::http::Endpoint& endpoint) {
     return endpoint.tls.server_name.empty() ? make_transport(endpoint.url) : sluice::http::make_transport(endpoint);
   };
-  receivers_ = std::make_unique<Receivers>(settings_.receivers, Receivers::Parts{clock_, random_, metrics_, std::move(connect)});
+  ReceiverPolicy policy = settings_.receivers;
+  for (std::string& origin : trusted_origins(settings_.endpoints)) policy.trusted.push_back(std::move(origin));
+  receivers_ = std::make_unique<Receivers>(std::move(policy), Receivers::Parts{clock_, random_, metrics_, std::move(connect)});
   worker_ = std::make_unique<Worker>(settings_.worker, Worker::Parts{*store_, *executor_, clock_, random_, metrics_, health_,
                                                                      [this](const std::string& origin) { return receivers_->to(origin); }});
 }

@@ -7,7 +7,6 @@
 #include <cstdlib>
 
 #include "common/http/url.h"
-#include "sample-service/api/receiver_url.h"
 
 namespace courier {
 namespace {
@@ -151,7 +150,6 @@ Expected<Settings> read_settings(const Environment& environment) {
     if (!url) read.keep(fail("COURIER_ENDPOINTS_ALLOWED", url.error()).value());
     settings.endpoints.allowed.push_back(origin == "*" || !url ? origin : to_string(*url));
   }
-  settings.receivers.trusted = trusted_origins(settings.endpoints);
   if (read.error()) return tl::make_unexpected(*read.error());
   return settings;
 }

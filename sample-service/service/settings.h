@@ -28,7 +28,7 @@ struct Settings {
   std::string token_keys{};                // TokenRing::parse(); empty: a key of this process alone
   std::string admin_key{};
   EndpointPolicy endpoints{};
-  ReceiverPolicy receivers{};              // `trusted` follows from `endpoints`
+  ReceiverPolicy receivers{};              // beside what follows from `endpoints`
   WorkerOptions worker{};
 
   // Drain: unready but serving, then closing connections after each answer, then the rest of the running requests.

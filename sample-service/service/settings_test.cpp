@@ -62,12 +62,12 @@ TEST(Settings, AuthenticationNeedsKeysThatAllNodesShareAndSecretsAreNotRepeated)
 }
 
 TEST(Settings, OpenIsTheDefaultAndLimitsAreThere) {
-  const auto settings = read({{"COURIER_QUOTA", "50"}, {"COURIER_ENDPOINT", "http://127.0.0.1:8080/echo"}, {"COURIER_ENDPOINTS_ALLOWED", "*,http://a:81"}});
+  const auto settings = read({{"COURIER_QUOTA", "50"}, {"COURIER_ADDRESSES_ALLOWED", "10.0.0.0/8,127.0.0.1"}});
   ASSERT_TRUE(settings) << settings.error().message;
   EXPECT_FALSE(settings->edge.auth_required);
   EXPECT_EQ(settings->edge.intake_limit, 64U);
   EXPECT_EQ(settings->edge.quota.burst, 50);
-  EXPECT_EQ(settings->receivers.trusted, (std::vector<std::string>{"http://a:81", "http://127.0.0.1:8080"})) << "'*' trusts nobody";
+  EXPECT_EQ(settings->receivers.addresses.allowed.size(), 2U);
 }
 
 }  // namespace

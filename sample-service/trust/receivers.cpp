@@ -1,6 +1,7 @@
 #include "sample-service/trust/receivers.h"
 
 #include <algorithm>
+#include <condition_variable>
 
 namespace courier {
 namespace {
@@ -14,6 +15,8 @@ using sluice::http::Transport;
 
 // When more are known than this, those whose circuit is closed are forgotten: they say nothing.
 constexpr std::size_t kReceivers = 4096;
+constexpr Duration kPause{20};             // before the second try, and up to so much more
+constexpr Duration kPauseSpread{80};
 
 std::string host_header(const sluice::http::Url& url) {
   std::string origin = to_string(url);
@@ -46,8 +49,18 @@ class Receivers::Guarded final : public Transport {
       return tl::make_unexpected(std::move(error));
     }
     const Duration begin = of_.parts_.clock.monotonic();
-    auto answer = call(request, std::move(stop));
+    of_.budget_.first_try(begin);
+    auto answer = call(request, stop);
     of_.report(*receiver_, answer, of_.parts_.clock.monotonic() - begin);
+    const Duration left = request.deadline - (of_.parts_.clock.monotonic() - begin);
+    if (!of_.try_again(*receiver_, answer, left, request)) return answer;
+    const Duration pause = kPause + Duration(static_cast<long long>(of_.parts_.random() * static_cast<double>(kPauseSpread.count())));
+    if (!of_.parts_.pause(pause, stop)) return fail(Error::Kind::Cancelled, "stopped");
+    Request second = request;
+    second.deadline = left - pause;
+    const Duration again = of_.parts_.clock.monotonic();
+    answer = call(second, stop);
+    of_.report(*receiver_, answer, of_.parts_.clock.monotonic() - again);
     return answer;
   }
 
@@ -56,20 +69,28 @@ class Receivers::Guarded final : public Transport {
   }
 
  private:
-  Expected<Response> call(const Request& request, std::stop_token stop) {
+  Expected<Response> call(const Request& request, const std::stop_token& stop) {
     const auto connection = of_.connection(*receiver_);
     if (!connection) return tl::make_unexpected(connection.error());
-    if (receiver_->trusted) return (*connection)->send(request, std::move(stop));
+    if (receiver_->trusted) return (*connection)->send(request, stop);
     Request named = request;
     named.headers["Host"] = host_header(receiver_->url);
-    return (*connection)->send(named, std::move(stop));
+    return (*connection)->send(named, stop);
   }
 
   Receivers& of_;
   const std::shared_ptr<Receiver> receiver_;
 };
 
-Receivers::Receivers(ReceiverPolicy policy, Parts parts) : policy_(std::move(policy)), parts_(std::move(parts)) {
+bool real_pause(Duration length, const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any never;
+  std::unique_lock lock(mutex);
+  never.wait_for(lock, stop, length, [] { return false; });
+  return !stop.stop_requested();
+}
+
+Receivers::Receivers(ReceiverPolicy policy, Parts parts) : policy_(std::move(policy)), parts_(std::move(parts)), budget_(policy_.retries) {
   for (const auto state : {Circuit::State::Closed, Circuit::State::HalfOpen, Circuit::State::Open}) moved(state, state);
 }
 
@@ -143,6 +164,20 @@ bool Receivers::allow(Receiver& receiver, Duration& closed_for) {
   return allowed;
 }
 
+bool Receivers::try_again(Receiver& receiver, const Expected<Response>& answer, Duration left, const Request& request) {
+  const bool no_connection = !answer && answer.error().is(Error::Kind::Unavailable);
+  if (!no_connection || left * 2 < request.deadline) return false;
+  {
+    // A probe that failed has opened the circuit again.
+    const std::lock_guard lock(receiver.mutex);
+    if (receiver.circuit.state() != Circuit::State::Closed) return false;
+  }
+  if (budget_.try_retry(parts_.clock.monotonic())) return true;
+  parts_.metrics.counter("retry_budget_exhausted_total", "Calls that were not tried again at once because too many were already.",
+                         {{"dependency", "receiver"}}).add();
+  return false;
+}
+
 void Receivers::report(Receiver& receiver, const Expected<Response>& answer, Duration took) {
   const bool cut = !answer && answer.error().is(Error::Kind::Cancelled);
   const bool refused = !answer && answer.error().is(Error::Kind::Forbidden);
@@ -156,7 +191,7 @@ void Receivers::report(Receiver& receiver, const Expected<Response>& answer, Dur
   const Duration now = parts_.clock.monotonic();
   const std::lock_guard lock(receiver.mutex);
   const auto before = receiver.circuit.state();
-  if (cut) receiver.circuit.abandoned(now);
+  if (cut || refused) receiver.circuit.abandoned(now);
   else if (works) receiver.circuit.succeeded();
   else receiver.circuit.failed(now, parts_.random());
   moved(before, receiver.circuit.state());

@@ -4,7 +4,10 @@
 //    itself are trusted and called by name;
 //  - has a circuit (circuit.h), so that a receiver that only fails or hangs does not hold the workers. A call that it stops
 //    is Unavailable with retry_after, at once, without reaching the receiver;
-//  - is measured: dependency_request_duration_seconds{dependency="receiver",op="deliver",outcome}, circuit_state{state}.
+//  - tries once more, after a jittered pause, when no connection could be made and more than half of the time is left: the
+//    receiver has seen nothing, or removes duplicates by webhook-id. A budget bounds these retries to a tenth of the calls;
+//  - is measured: dependency_request_duration_seconds{dependency="receiver",op="deliver",outcome}, circuit_state{state},
+//    retry_budget_exhausted_total.
 // Circuits are kept per origin, however often its transport is made again. Thread-safe.
 #pragma once
 
@@ -12,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -20,14 +24,20 @@
 #include "common/http/url.h"
 #include "common/telemetry/metrics.h"
 #include "sample-service/admission/circuit.h"
+#include "sample-service/admission/retry_budget.h"
 #include "sample-service/trust/address_guard.h"
 
 namespace courier {
+
+// Waits; false: asked to stop meanwhile.
+using Pause = std::function<bool(Duration length, const std::stop_token& stop)>;
+bool real_pause(Duration length, const std::stop_token& stop);
 
 struct ReceiverPolicy {
   AddressPolicy addresses{};
   std::vector<std::string> trusted{};      // origins: "http://127.0.0.1:8080"
   CircuitPolicy circuit{};
+  RetryBudgetPolicy retries{};
   Duration resolved_for{30'000};           // how long an address that was looked at is used
 };
 
@@ -39,6 +49,7 @@ class Receivers {
     sluice::metrics::Registry& metrics;
     std::function<Expected<std::shared_ptr<sluice::http::Transport>>(const sluice::http::Endpoint&)> connect;
     ResolveHost resolve = resolve_host;
+    Pause pause = real_pause;
   };
 
   Receivers(ReceiverPolicy policy, Parts parts);
@@ -54,11 +65,13 @@ class Receivers {
   // The transport to an address of the receiver that may be called. Forbidden: there is none.
   Expected<std::shared_ptr<sluice::http::Transport>> connection(Receiver& receiver);
   bool allow(Receiver& receiver, Duration& closed_for);
+  bool try_again(Receiver& receiver, const Expected<sluice::http::Response>& answer, Duration left, const sluice::http::Request& request);
   void report(Receiver& receiver, const Expected<sluice::http::Response>& answer, Duration took);
   void moved(Circuit::State from, Circuit::State to);
 
   const ReceiverPolicy policy_;
   Parts parts_;
+  RetryBudget budget_;
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<Receiver>> receivers_;
 };

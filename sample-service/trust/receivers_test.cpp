@@ -20,6 +20,8 @@ class Receiving : public ::testing::Test {
     Expected<Response> send(const Request& request, std::stop_token) override {
       world_.called.push_back(url_);
       world_.last = request;
+      world_.clock.advance(world_.takes);
+      if (world_.first_fails-- > 0) return sluice::fail(Error::Kind::Unavailable, "connection refused");
       return world_.answer;
     }
     Expected<bool> stream(const Request&, const sluice::http::OnHead&, const sluice::http::OnChunk&, std::stop_token) override { return false; }
@@ -43,6 +45,10 @@ class Receiving : public ::testing::Test {
                                                                     std::vector<Address> addresses;
                                                                     for (const char* text : found->second) addresses.push_back(*parse_address(text));
                                                                     return addresses;
+                                                                  },
+                                                                  [this](Duration length, const std::stop_token& stop) {
+                                                                    pauses.push_back(length);
+                                                                    return !stop.stop_requested();
                                                                   }});
     }
     return *made;
@@ -58,6 +64,9 @@ class Receiving : public ::testing::Test {
   std::vector<std::string> called;
   Request last;
   Expected<Response> answer = Response{204, {}, ""};
+  int first_fails = 0;                     // so many calls find no connection before `answer`
+  Duration takes{0};
+  std::vector<Duration> pauses;
   std::unique_ptr<Receivers> made;
 };
 
@@ -133,7 +142,46 @@ TEST_F(Receiving, ARefusalOfTheMessageIsNoFailureOfTheReceiverAndACutCallSaysNot
   EXPECT_TRUE(deliver("http://strict.example"));
 }
 
+TEST_F(Receiving, AConnectionThatFailsFastIsTriedOnceMoreAfterAPause) {
+  names["a.example"] = {"8.8.8.8"};
+  first_fails = 1;
+  EXPECT_TRUE(deliver("http://a.example"));
+  EXPECT_EQ(called.size(), 2U);
+  EXPECT_EQ(pauses, std::vector<Duration>{Duration(100)});
+  EXPECT_EQ(last.deadline, Duration(9'900)) << "both tries share the deadline";
+  first_fails = 9;
+  EXPECT_FALSE(deliver("http://a.example"));
+  EXPECT_EQ(called.size(), 3U) << "the reserve is one retry each second";
+  EXPECT_NE(metrics.text().find("retry_budget_exhausted_total{dependency=\"receiver\"} 1\n"), std::string::npos);
+}
+
+TEST_F(Receiving, AnAnswerOrASlowFailureIsNotTriedAgain) {
+  names["a.example"] = {"8.8.8.8"};
+  answer = Response{503, {}, ""};
+  EXPECT_TRUE(deliver("http://a.example"));
+  EXPECT_EQ(called.size(), 1U);
+  first_fails = 1;
+  takes = Duration(5'001);
+  EXPECT_FALSE(deliver("http://a.example"));
+  EXPECT_EQ(called.size(), 2U);
+  EXPECT_TRUE(pauses.empty());
+}
+
+TEST_F(Receiving, RetriesStayATenthOfTheCallsWhileEverythingFails) {
+  policy.circuit.failures = 1'000'000;
+  policy.retries = {.share = 0.1, .per_second = 0};
+  names["a.example"] = {"8.8.8.8"};
+  first_fails = 1'000'000;
+  for (int i = 0; i < 1'000; ++i) {
+    clock.advance(Duration(5));
+    EXPECT_FALSE(deliver("http://a.example"));
+  }
+  EXPECT_LE(called.size(), 1'100U);
+  EXPECT_GE(called.size(), 1'090U);
+}
+
 TEST_F(Receiving, OutcomesAreMeasured) {
+  policy.retries.per_second = 0;
   names["a.example"] = {"8.8.8.8"};
   ASSERT_TRUE(deliver("http://a.example"));
   EXPECT_FALSE(deliver("http://nowhere.example"));

@@ -16,13 +16,19 @@ using sluice::fail;
 using sluice::http::Handler;
 using sluice::http::IncomingRequest;
 using sluice::http::ReplyPtr;
+using sluice::http::Response;
+
+Response echo(const IncomingRequest& in) {
+  const auto type = in.request.headers.find("Content-Type");
+  return {200, {{"Content-Type", type == in.request.headers.end() ? "application/octet-stream" : type->second}}, in.request.body};
+}
 
 void handle(ApiContext& api, const std::string& about, const IncomingRequest& in, ReplyPtr reply) {
   const CallPtr call = call_of(in);
   switch (call->route->operation) {
     case Operation::Index:
     case Operation::Version: return reply->send(json_answer(200, about));
-    case Operation::Echo: return reply->send(json_answer(200, in.request.body));
+    case Operation::Echo: return reply->send(echo(in));
     case Operation::OpenApi: return reply->send(json_answer(200, openapi_document()));
     case Operation::PostMessage: return post_message(api, call, in, std::move(reply));
     case Operation::ListMessages: return list_messages(api, call, in, std::move(reply));

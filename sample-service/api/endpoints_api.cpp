@@ -1,7 +1,7 @@
 #include "sample-service/api/endpoints_api.h"
 
 #include <charconv>
-#include <optional>
+#include <cmath>
 
 #include "sample-service/api/receiver_url.h"
 #include "sample-service/api/request_text.h"
@@ -91,9 +91,11 @@ Expected<void> apply(const OrderedJson& body, const ApiContext& api, Endpoint& e
     endpoint.state = *state;
   }
   if (body.contains("maxInFlight")) {
-    const bool whole = body["maxInFlight"].is_number_integer();
-    const auto number = whole ? body["maxInFlight"].get<long long>() : 0;
-    if (number < 1 || number > kMostInFlight) return fail(Error::Kind::Invalid, "maxInFlight: must be a number from 1 to 100");
+    // JSON has one kind of number: 4.0 is 4.
+    const double number = body["maxInFlight"].is_number() ? body["maxInFlight"].get<double>() : 0;
+    if (number < 1 || number > kMostInFlight || number != std::floor(number)) {
+      return fail(Error::Kind::Invalid, "maxInFlight: must be a whole number from 1 to 100");
+    }
     endpoint.max_inflight = static_cast<int>(number);
   }
   if (body.contains("secret")) {

@@ -48,7 +48,9 @@ Expected<std::set<std::string>> scopes_asked(const std::string& body) {
   if (!json) return tl::make_unexpected(json.error());
   if (!json->contains("scope")) return std::set<std::string>{};
   if (!(*json)["scope"].is_string()) return fail(Error::Kind::Invalid, "scope: must be a string of scopes separated by spaces");
-  return parse_scopes((*json)["scope"].get<std::string>());
+  auto scopes = parse_scopes((*json)["scope"].get<std::string>());
+  if (scopes && scopes->empty()) return fail(Error::Kind::Invalid, "scope: is empty; name some, or leave it out for all that the key may have");
+  return scopes;
 }
 
 }  // namespace

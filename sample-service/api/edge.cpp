@@ -1,6 +1,7 @@
 #include "sample-service/api/edge.h"
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 
 #include "common/telemetry/log.h"
@@ -22,6 +23,15 @@ std::optional<std::string> given_id(const IncomingRequest& head) {
   if (found == head.request.headers.end() || found->second.empty() || found->second.size() > 128) return std::nullopt;
   const bool plain = std::all_of(found->second.begin(), found->second.end(), [](unsigned char c) { return c > 0x20 && c < 0x7f && c != '"' && c != '\\'; });
   return plain ? std::optional(found->second) : std::nullopt;
+}
+
+// What its body may need: a chunked one says nothing before.
+std::size_t body_size(const IncomingRequest& head) {
+  if (head.request.headers.contains("Transfer-Encoding")) return sluice::http::ServerLimits{}.max_body_bytes;
+  const auto length = head.request.headers.find("Content-Length");
+  std::size_t bytes = 0;
+  if (length != head.request.headers.end()) std::from_chars(length->second.data(), length->second.data() + length->second.size(), bytes);
+  return bytes;
 }
 
 std::string bearer(const IncomingRequest& head) {
@@ -80,7 +90,7 @@ class EdgeReply final : public Reply {
 
 }  // namespace
 
-Edge::Edge(EdgeOptions options, Parts parts) : options_(options), parts_(std::move(parts)), quotas_(options.quota) {
+Edge::Edge(EdgeOptions options, Parts parts) : options_(options), parts_(std::move(parts)), quotas_(options.quota), bodies_(options.body_bytes) {
   for (const Route& route : routes()) {
     limits_.push_back(std::make_unique<ConcurrencyLimit>(limit_of(route.kind)));
     if (route.kind == RouteClass::Free) continue;
@@ -99,9 +109,9 @@ std::size_t Edge::limit_of(RouteClass kind) const {
   return 0;
 }
 
-Edge::Refused Edge::too_busy() const {
+Edge::Refused Edge::too_busy(const char* reason) const {
   // Whole seconds, as the header has them; spread, so that the refused do not come back together.
-  return {problem(503, "too many requests are in work here; try again", 1 + static_cast<int>(parts_.random() * 3)), "overloaded"};
+  return {problem(503, "too many requests are in work here; try again", 1 + static_cast<int>(parts_.random() * 3)), reason};
 }
 
 std::optional<Response> Edge::admit(IncomingRequest& head) {
@@ -137,6 +147,8 @@ std::optional<Edge::Refused> Edge::judge(const IncomingRequest& head, const Matc
   if (!timeout) return Refused{problem(timeout.error()), nullptr};
   call.deadline.timeout = *timeout;
   if (auto refused = authorize(head, route, call)) return refused;
+  call.body = bodies_.try_take(body_size(head));
+  if (!call.body) return too_busy("memory");
   if (route.kind == RouteClass::Free) return std::nullopt;
   if (const Duration wait = quotas_.take(call.tenant, call.deadline.begin); wait.count() > 0) {
     const auto whole = static_cast<int>(std::min<long long>(3600, (wait.count() + 999) / 1000));

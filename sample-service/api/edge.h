@@ -34,6 +34,7 @@ struct EdgeOptions {
   std::size_t intake_limit = 64;
   std::size_t read_limit = 64;
   std::size_t change_limit = 16;
+  std::size_t body_bytes = 64 * 1024 * 1024;   // of all requests together
 };
 
 class Edge {
@@ -61,12 +62,13 @@ class Edge {
   };
   std::optional<Refused> judge(const sluice::http::IncomingRequest& head, const Matched& matched, Call& call);
   std::optional<Refused> authorize(const sluice::http::IncomingRequest& head, const Route& route, Call& call) const;
-  Refused too_busy() const;
+  Refused too_busy(const char* reason = "overloaded") const;
   std::size_t limit_of(RouteClass kind) const;
 
   const EdgeOptions options_;
   Parts parts_;
   TenantQuotas quotas_;
+  ByteBudget bodies_;
   std::atomic<bool> intake_held_{false};
   std::vector<std::unique_ptr<ConcurrencyLimit>> limits_;   // as routes()
 };

@@ -142,6 +142,17 @@ TEST_F(AtTheEdge, WithoutAuthenticationEverybodyIsTheDefaultTenantAndNobodyMakes
   EXPECT_EQ(status(head("POST", "/v1/tenants/default/keys")), 403);
 }
 
+TEST_F(AtTheEdge, BodiesOfAllRequestsTogetherAreBounded) {
+  options.body_bytes = 1'500'000;
+  IncomingRequest first = head("POST", "/echo", {{"Transfer-Encoding", "chunked"}});
+  EXPECT_FALSE(edge().admit(first));
+  EXPECT_EQ(status(head("POST", "/v1/messages", {{"Content-Length", "1000000"}})), 503);
+  EXPECT_TRUE(counted("http_requests_rejected_total{reason=\"memory\",route=\"/v1/messages\"} 1"));
+  EXPECT_EQ(status(head("GET", "/v1/messages")), 0);
+  first = {};
+  EXPECT_EQ(status(head("POST", "/v1/messages", {{"Content-Length", "1000000"}})), 0);
+}
+
 TEST_F(AtTheEdge, WhileIntakeIsHeldOnlyIntakeIsRefused) {
   edge().hold_intake(true);
   EXPECT_EQ(status(head("POST", "/v1/messages")), 503);

@@ -14,6 +14,7 @@
 #include "sample-service/api/call.h"
 #include "sample-service/api/deadline_watch.h"
 #include "sample-service/api/meter.h"
+#include "sample-service/api/once_reply.h"
 #include "sample-service/store/executor.h"
 
 namespace courier {
@@ -26,6 +27,8 @@ class StoreCalls {
   void run(const CallPtr& call, sluice::http::ReplyPtr reply, std::function<sluice::http::Response()> work);
 
  private:
+  void refuse(OnceReply& reply, const Route& route, int status, const char* reason, const std::string& why);
+
   Executor& executor_;
   const sluice::Clock& clock_;
   Meter& meter_;

@@ -37,12 +37,37 @@ TEST(Settings, VariablesReplaceTheDefaults) {
 TEST(Settings, AWrongValueIsNamedWithItsVariable) {
   for (const auto& [name, value] : std::map<std::string, std::string>{{"COURIER_HTTP_PORT", "70000"}, {"COURIER_DRAIN", "5"},
                                                                       {"COURIER_QUEUE", "0"}, {"COURIER_THREADS", "two"},
-                                                                      {"COURIER_ENDPOINT", "sink"}, {"COURIER_ENDPOINTS_ALLOWED", "a"}}) {
+                                                                      {"COURIER_ENDPOINT", "sink"}, {"COURIER_ENDPOINTS_ALLOWED", "a"},
+                                                                      {"COURIER_AUTH", "maybe"}, {"COURIER_LIMIT_INTAKE", "-1"},
+                                                                      {"COURIER_ADDRESSES_ALLOWED", "10.0.0.0/40"},
+                                                                      {"COURIER_READY_NEEDS_DATABASE", "1"}}) {
     const auto settings = read({{name, value}});
     ASSERT_FALSE(settings) << name;
     EXPECT_NE(settings.error().message.find(name), std::string::npos) << settings.error().message;
     EXPECT_NE(settings.error().message.find(value), std::string::npos) << settings.error().message;
   }
+}
+
+TEST(Settings, AuthenticationNeedsKeysThatAllNodesShareAndSecretsAreNotRepeated) {
+  const auto alone = read({{"COURIER_AUTH", "required"}});
+  ASSERT_FALSE(alone);
+  EXPECT_NE(alone.error().message.find("COURIER_TOKEN_KEYS"), std::string::npos) << alone.error().message;
+  const auto wrong = read({{"COURIER_TOKEN_KEYS", "k:hunter2="}});
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().message.find("hunter2"), std::string::npos) << wrong.error().message;
+  EXPECT_FALSE(read({{"COURIER_ADMIN_KEY", "hunter2"}}));
+  const auto right = read({{"COURIER_AUTH", "required"}, {"COURIER_TOKEN_KEYS", "k:MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI="}});
+  ASSERT_TRUE(right) << right.error().message;
+  EXPECT_TRUE(right->edge.auth_required);
+}
+
+TEST(Settings, OpenIsTheDefaultAndLimitsAreThere) {
+  const auto settings = read({{"COURIER_QUOTA", "50"}, {"COURIER_ADDRESSES_ALLOWED", "10.0.0.0/8,127.0.0.1"}});
+  ASSERT_TRUE(settings) << settings.error().message;
+  EXPECT_FALSE(settings->edge.auth_required);
+  EXPECT_EQ(settings->edge.intake_limit, 64U);
+  EXPECT_EQ(settings->edge.quota.burst, 50);
+  EXPECT_EQ(settings->receivers.addresses.allowed.size(), 2U);
 }
 
 }  // namespace

@@ -40,7 +40,7 @@ Expected<std::unique_ptr<Service>> Service::start(Settings settings, Extras extr
                       {{"version", set.identity.version}, {"revision", set.revision},
                        {"mode", self.store_->engine() == "sqlite" ? "embedded" : self.store_->engine()}}).set(1);
   self.metrics_.gauge("fault_injection_active", "1 while faults are injected on purpose.").set(extras.active ? 1 : 0);
-  self.executor_ = std::make_unique<Executor>(set.queue, [&self] { self.keep_house(); });
+  self.executor_ = std::make_unique<Executor>(set.queue, [&self] { self.keep_house(); }, self.store_->parallelism());
   self.make_worker(std::move(make_transport));
   self.api_ = std::make_unique<Api>(ApiParts{set.identity, set.endpoints, set.receivers.addresses, set.admin_key, self.tokens_, *self.store_, *self.executor_,
                                              self.clock_, self.random_, self.metrics_, self.meter_, [&self](const std::string&) { self.worker_->wake(); }});

@@ -5,7 +5,6 @@
 namespace courier {
 namespace {
 
-// Few, as there is a series for each bound of each operation.
 const std::vector<double> kBounds{0.001, 0.005, 0.025, 0.1, 0.25, 1, 5};
 
 double seconds(std::chrono::nanoseconds took) { return std::chrono::duration<double>(took).count(); }
@@ -17,7 +16,8 @@ void Observer::operation(const std::string& op, bool ok, std::chrono::nanosecond
   const std::lock_guard lock(mutex_);
   auto found = operations_.find({op, ok});
   if (found == operations_.end()) {
-    const auto series = metrics_->histogram("dependency_request_duration_seconds", "How long operations of what courier depends on took.", kBounds,
+    const auto series = metrics_->histogram("dependency_request_duration_seconds", "How long operations of what courier depends on took.",
+                                            sluice::metrics::request_duration_bounds(),
                                             {{"dependency", "database"}, {"op", op}, {"outcome", ok ? "ok" : "failed"}});
     found = operations_.emplace(std::pair(op, ok), series).first;
   }

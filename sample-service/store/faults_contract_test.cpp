@@ -6,8 +6,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstring>
-#include <future>
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <mutex>
 #include <set>
 #include <thread>
 
@@ -24,8 +26,9 @@ class FaultsContract : public StoreContract {
   // Opened by the tests, as a child process must be forked before there are threads and connections.
   void SetUp() override {}
 
-  // Runs work(say) in a child process and kills it once it has said `lines` lines; returns all that it said.
-  std::vector<std::string> killed_after(std::size_t lines, const std::function<void(const std::function<void(const std::string&)>&)>& work) {
+  // Runs work(say) in a child process and kills it once it has said `lines` lines, and `microseconds` later; returns all
+  // that it said.
+  std::vector<std::string> killed_after(std::size_t lines, int microseconds, const std::function<void(const std::function<void(const std::string&)>&)>& work) {
     int pipe_ends[2];
     if (::pipe(pipe_ends) != 0) return {};
     const pid_t child = ::fork();
@@ -46,6 +49,8 @@ class FaultsContract : public StoreContract {
       if (got <= 0) break;
       said.append(buffer, static_cast<std::size_t>(got));
       if (!killed && static_cast<std::size_t>(std::count(said.begin(), said.end(), '\n')) >= lines) {
+        const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(microseconds);
+        while (std::chrono::steady_clock::now() < until) {}
         ::kill(child, SIGKILL);
         killed = true;
       }
@@ -62,19 +67,23 @@ class FaultsContract : public StoreContract {
 COURIER_ON_EVERY_ENGINE(FaultsContract);
 
 TEST_P(FaultsContract, AnIntakeThatIsKilledAnywhereIsThereWithAllItsPartsOrNotAtAll) {
+  constexpr int kRounds = 40;
+  std::set<std::string> begun;
   std::set<std::string> answered;
-  for (int round = 0; round < 12; ++round) {
-    const auto said = killed_after(5 + static_cast<std::size_t>(round) * 3, [&](const auto& say) {
+  for (int round = 0; round < kRounds; ++round) {
+    // It says so before and after each intake; the kill sweeps over one.
+    const auto said = killed_after(3, round * 15, [&](const auto& say) {
       auto mine = open_store({.database = database.uri(), .connections = 2});
       for (int i = 0; mine && i < 100'000; ++i) {
         const std::string id = std::to_string(round) + "-" + std::to_string(i);
-        if ((*mine)->intake(once(id), message(id), "http://sink/hook", "")) say(id);
+        say("+" + id);
+        if ((*mine)->intake(once(id), message(id), "http://sink/hook", "")) say("=" + id);
       }
     });
-    answered.insert(said.begin(), said.end());
+    for (const std::string& line : said) (line[0] == '+' ? begun : answered).insert(line.substr(1));
   }
   open();
-  EXPECT_GE(answered.size(), 12U * 5U);
+  EXPECT_GE(answered.size(), static_cast<std::size_t>(kRounds));
   std::set<std::string> stored;
   Page page{.after = "", .limit = 500};
   do {
@@ -92,6 +101,12 @@ TEST_P(FaultsContract, AnIntakeThatIsKilledAnywhereIsThereWithAllItsPartsOrNotAt
   }
   EXPECT_EQ(store->queue(at(1'000))->outbox, static_cast<long long>(stored.size()));
   EXPECT_EQ(store->queue(at(1'000))->pending, static_cast<long long>(stored.size()));
+  for (const std::string& id : begun) {
+    if (stored.contains(id)) continue;
+    const auto now = store->intake(once(id), message(id), "http://sink/hook", "");
+    ASSERT_TRUE(now) << now.error().message;
+    EXPECT_FALSE(now->replayed) << id << " was not stored, but its key was";
+  }
 }
 
 TEST_P(FaultsContract, WhatAKilledWorkerHadIsLentAgainAndEachDeliveryEndsOnce) {
@@ -102,7 +117,7 @@ TEST_P(FaultsContract, WhatAKilledWorkerHadIsLentAgainAndEachDeliveryEndsOnce) {
   std::multiset<std::string> ended;
   Time now = at(1'000);
   for (int round = 0; round < 8; ++round) {
-    const auto said = killed_after(static_cast<std::size_t>(round) + 1, [&](const auto& say) {
+    const auto said = killed_after(static_cast<std::size_t>(round) + 1, round * 40, [&](const auto& say) {
       auto mine = open_store({.database = database.uri(), .connections = 2});
       while (mine) {
         const auto loans = (*mine)->claim({{sink, Lane::Normal, 5}}, now, lease);
@@ -133,7 +148,7 @@ TEST_P(FaultsContract, WhatAKilledWorkerHadIsLentAgainAndEachDeliveryEndsOnce) {
 TEST_P(FaultsContract, AMigrationThatIsKilledAnywhereIsCompletedByTheNextCourier) {
   for (int round = 0; round < 6; ++round) {
     TestDatabase fresh(GetParam());
-    (void)killed_after(1, [&](const auto& say) {
+    (void)killed_after(1, round * 500, [&](const auto& say) {
       say("starting");
       for (;;) (void)open_store({.database = fresh.uri(), .connections = 1});
     });
@@ -164,9 +179,9 @@ TEST_P(SqliteFaults, TheFileBelongsToOneProcess) {
 
 class PostgresFaults : public FaultsContract {
  protected:
-  // Ends every session of the test's database but the asking one.
+  // Ends every session of the test's database, and waits until they have ended.
   void terminate_all() {
-    database.admin("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '" + database.name() + "'");
+    database.admin("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '" + database.name() + "'");
   }
   std::unique_ptr<Session> another_session() {
     static Observer observer(nullptr, Duration(60'000));
@@ -202,6 +217,9 @@ TEST_P(PostgresFaults, AllBackendsTerminatedHealsWithoutAFailedCall) {
     EXPECT_TRUE(store->lookup("default", "before")) << round;
     const auto stored = store->intake(once("k" + std::to_string(round)), message("m" + std::to_string(round)), "http://sink/hook", "");
     EXPECT_TRUE(stored) << stored.error().message;
+    // And this one is never repeated.
+    terminate_all();
+    make_endpoint("e" + std::to_string(round));
   }
 }
 

@@ -12,16 +12,13 @@ class OnceReply {
  public:
   explicit OnceReply(sluice::http::ReplyPtr inner) : inner_(std::move(inner)) {}
 
-  // True: this was the answer.
-  bool send(sluice::http::Response response) {
-    sluice::http::ReplyPtr first;
-    {
-      const std::lock_guard lock(mutex_);
-      first = std::move(inner_);
-    }
-    if (!first) return false;
-    first->send(std::move(response));
-    return true;
+  // The reply, for the first who asks; null for the others.
+  sluice::http::ReplyPtr take() {
+    const std::lock_guard lock(mutex_);
+    return std::move(inner_);
+  }
+  void send(sluice::http::Response response) {
+    if (const auto first = take()) first->send(std::move(response));
   }
 
  private:

@@ -16,7 +16,7 @@ void StoreCalls::run(const CallPtr& call, sluice::http::ReplyPtr reply, std::fun
   const bool taken = executor_.try_post([this, call, once, posted, work = std::move(work)] {
     const Duration now = clock_.monotonic();
     waited_.observe(sluice::seconds(now - posted));
-    if (call->deadline.expired(now)) return;                              // the watch answers
+    if (call->deadline.expired(now)) return refuse_late(*once, *call->route, call->deadline.timeout);
     if (call->deadline.waited_too_long(posted, now)) {
       return refuse(*once, *call->route, 503, "queue_age", "the request waited too long for the database; try again");
     }
@@ -27,12 +27,19 @@ void StoreCalls::run(const CallPtr& call, sluice::http::ReplyPtr reply, std::fun
   watch_.after(call->deadline.left(posted), [this, waiting = std::weak_ptr(once), &route = *call->route, timeout = call->deadline.timeout] {
     const auto late = waiting.lock();
     if (!late) return;
-    refuse(*late, route, 504, "deadline", "not done within the " + sluice::format_duration(timeout) + " that the request allows (X-Request-Timeout-Ms)");
+    refuse_late(*late, route, timeout);
   });
 }
 
+void StoreCalls::refuse_late(OnceReply& reply, const Route& route, Duration timeout) {
+  refuse(reply, route, 504, "deadline", "not done within the " + sluice::format_duration(timeout) + " that the request allows (X-Request-Timeout-Ms)");
+}
+
 void StoreCalls::refuse(OnceReply& reply, const Route& route, int status, const char* reason, const std::string& why) {
-  if (reply.send(problem(status, why, status == 503 ? 1 : 0))) meter_.rejected(route.pattern, reason);
+  const auto first = reply.take();
+  if (!first) return;
+  meter_.rejected(route.pattern, reason);
+  first->send(problem(status, why, status == 503 ? 1 : 0));
 }
 
 }  // namespace courier

@@ -27,6 +27,7 @@ class StoreCalls {
   void run(const CallPtr& call, sluice::http::ReplyPtr reply, std::function<sluice::http::Response()> work);
 
  private:
+  void refuse_late(OnceReply& reply, const Route& route, Duration timeout);
   void refuse(OnceReply& reply, const Route& route, int status, const char* reason, const std::string& why);
 
   Executor& executor_;

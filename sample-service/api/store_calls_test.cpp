@@ -104,5 +104,14 @@ TEST_F(ToTheStore, NothingIsBegunAfterTheDeadline) {
   executor->call([] { return true; });
 }
 
+TEST_F(ToTheStore, WhoeverNoticesTheDeadlineFirstAnswers) {
+  block();
+  auto late = ask(kLong, []() -> Response { throw std::logic_error("must not be called"); });
+  clock.advance(kLong);                    // long before the watch looks
+  go.count_down();
+  EXPECT_EQ(late.get().status, 504);
+  EXPECT_TRUE(counted("deadline"));
+}
+
 }  // namespace
 }  // namespace courier

@@ -11,6 +11,7 @@
 #include "common/http/transport.h"
 #include "sample-service/domain/endpoint.h"
 #include "sample-service/store/open.h"
+#include "sample-service/trust/secret_text.h"
 
 namespace courier {
 namespace {
@@ -38,8 +39,8 @@ class CourierService : public ::testing::Test {
     settings.worker.first_delay = Duration(10);
     settings.worker.longest_delay = Duration(20);
   }
-  void start() {
-    auto started = Service::start(settings, {}, counting_random(), [](const std::string& origin) { return sluice::http::make_transport({.url = origin}); });
+  void start(Extras extras = {}) {
+    auto started = Service::start(settings, std::move(extras), counting_random(), [](const std::string& origin) { return sluice::http::make_transport({.url = origin}); });
     ASSERT_TRUE(started) << started.error().message;
     service = std::move(*started);
     client = *sluice::http::make_transport({.url = "http://127.0.0.1:" + std::to_string(service->port())});
@@ -365,6 +366,68 @@ TEST_F(CourierService, TheTraceReachesTheReceiver) {
   ASSERT_EQ(ask("POST", "/v1/messages", R"({"payload":1})", {{"Idempotency-Key", "a"}, {"traceparent", "00-" + trace + "-00f067aa0ba902b7-01"}}).status, 202);
   const std::string head = delivered.get_future().get();
   EXPECT_NE(head.find("traceparent:00-" + trace + "-"), std::string::npos) << head;
+}
+
+// What Standard Webhooks has a receiver compute.
+std::string signature(const std::string& secret, const std::string& id, const std::string& timestamp, const std::string& body) {
+  return "v1," + base64(hmac_sha256(*from_base64(secret.substr(6)), id + "." + timestamp + "." + body));
+}
+
+std::string header_of(const std::string& head, const std::string& name) {
+  const auto begin = head.find("\r\n" + name + ":");
+  if (begin == std::string::npos) return {};
+  const auto value = head.find_first_not_of(' ', begin + name.size() + 3);
+  return head.substr(value, head.find("\r\n", value) - value);
+}
+
+TEST_F(CourierService, ADeliveryIsSignedWithTheSecretThatHoldsWhenItIsSent) {
+  std::vector<std::promise<std::string>> delivered(2);
+  RawServer sink([&](RawConnection& peer, int number) {
+    std::string head = peer.read_head();
+    peer.read_exactly(7);
+    if (number < 2) delivered[static_cast<std::size_t>(number)].set_value(std::move(head));
+    peer.write("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
+  });
+  settings.endpoints.allowed = {sink.url()};
+  start();
+  const Response created = ask("POST", "/v1/endpoints", R"({"url": ")" + sink.url() + R"(/hook"})");
+  ASSERT_EQ(created.status, 201) << created.body;
+  const auto verify = [&](std::size_t number, const std::string& secret) {
+    const std::string id = json::parse(post(R"({"payload":{"n":1}})", std::to_string(number)).body)["id"];
+    const std::string head = delivered[number].get_future().get();
+    EXPECT_EQ(header_of(head, "webhook-id"), id) << head;
+    EXPECT_EQ(header_of(head, "webhook-signature"), signature(secret, id, header_of(head, "webhook-timestamp"), R"({"n":1})")) << head;
+  };
+  verify(0, json::parse(created.body)["secret"]);
+  const std::string next = "whsec_" + base64(std::string(32, 'n'));
+  ASSERT_EQ(ask("PATCH", created.headers.at("Location"), R"({"secret": ")" + next + "\"}", {{"If-Match", "*"}}).status, 200);
+  verify(1, next);
+}
+
+TEST_F(CourierService, AStuckLoopKeepsTrafficAwayUntilItIsFree) {
+  std::latch stuck(1);
+  std::latch free(1);
+  Extras extras;
+  extras.wrap = [&](sluice::http::Handler inner) {
+    return [&, inner](sluice::http::IncomingRequest in, sluice::http::ReplyPtr reply) {
+      if (in.path == "/echo") {
+        stuck.count_down();
+        free.wait();                       // what a handler must not do
+      }
+      inner(std::move(in), std::move(reply));
+    };
+  };
+  start(std::move(extras));
+  auto asked = std::async(std::launch::async, [&] { return ask("POST", "/echo", "x"); });
+  stuck.wait();
+  EXPECT_EQ(send(*admin, "GET", "/livez").status, 200);
+  Response ready;
+  do ready = send(*admin, "GET", "/readyz");
+  while (ready.status == 200);
+  EXPECT_NE(ready.body.find("event-loop: loop 0 has been busy"), std::string::npos) << ready.body;
+  free.count_down();
+  EXPECT_EQ(asked.get().body, "x");
+  while (send(*admin, "GET", "/readyz").status != 200) {}
 }
 
 TEST_F(CourierService, TheDocumentOfTheApiIsServed) {

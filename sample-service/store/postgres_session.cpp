@@ -123,7 +123,12 @@ class PostgresSession final : public Session {
     ResultPtr last;
     std::optional<Error> failure;
     for (;;) {
-      if (!wait_for_answer(give_up)) return lost(step, PQstatus(connection_.get()) == CONNECTION_OK ? "no answer in 5 s" : trimmed(PQerrorMessage(connection_.get())));
+      if (!wait_for_answer(give_up)) {
+        const bool silent = PQstatus(connection_.get()) == CONNECTION_OK;
+        auto gone = lost(step, silent ? "no answer in 5 s" : trimmed(PQerrorMessage(connection_.get())));
+        repeat_ = !silent;                 // a server that says nothing would take as long again
+        return gone;
+      }
       ResultPtr next(PQgetResult(connection_.get()));
       if (!next) break;
       const auto status = PQresultStatus(next.get());

@@ -16,10 +16,13 @@ constexpr std::size_t kAtATime = 500;
 
 Relay::Relay(Parts parts) : parts_(std::move(parts)), thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
-Relay::~Relay() {
+Relay::~Relay() { end(); }
+
+void Relay::end() {
+  if (!thread_.joinable()) return;
   thread_.request_stop();
   thread_.join();
-  (void)pass_on();
+  if (const auto done = pass_on(); !done) sluice::log::warn("notices are left to others", {{"error", to_string(done.error())}});
 }
 
 void Relay::stored(const std::string& message) {

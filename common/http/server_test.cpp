@@ -419,7 +419,9 @@ TEST(Server, OutOfDescriptorsItWaitsAndServesWhenSomeAreFree) {
   EXPECT_EQ(::poll(&waiting, 1, 500), 0) << "nothing could have been accepted";
   rusage end{};
   getrusage(RUSAGE_SELF, &end);
-  const auto spent = [](const rusage& r) { return (r.ru_utime.tv_sec + r.ru_stime.tv_sec) * 1'000'000 + r.ru_utime.tv_usec + r.ru_stime.tv_usec; };
+  const auto spent = [](const rusage& r) {
+    return (r.ru_utime.tv_sec + r.ru_stime.tv_sec) * 1'000'000 + r.ru_utime.tv_usec + r.ru_stime.tv_usec;
+  };
   EXPECT_LT(spent(end) - spent(begin), 200'000) << "it spins instead of waiting";
   setrlimit(RLIMIT_NOFILE, &before);
   EXPECT_TRUE(connection.read_to_end().starts_with("HTTP/1.1 200 OK"));

@@ -28,7 +28,8 @@ std::optional<TraceContext> parse_traceparent(std::string_view header) {
   const auto trace = header.substr(3, 32);
   const auto span = header.substr(36, 16);
   const auto flags = header.substr(53, 2);
-  if (!is_hex(version) || version == "ff" || !is_hex(trace) || !is_hex(span) || !is_hex(flags) || is_zero(trace) || is_zero(span)) return std::nullopt;
+  if (!is_hex(version) || version == "ff" || !is_hex(trace) || !is_hex(span) || !is_hex(flags) || is_zero(trace) || is_zero(span))
+    return std::nullopt;
   if (version == "00" ? header.size() != kLength : header.size() > kLength && header[kLength] != '-') return std::nullopt;
   return TraceContext{std::string(trace), std::string(span), (kDigits.find(flags[1]) & 1) != 0};
 }

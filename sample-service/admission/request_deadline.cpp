@@ -21,7 +21,8 @@ Expected<Duration> requested_timeout(const sluice::http::Headers& headers, const
     if (error == std::errc::result_out_of_range && !text.starts_with('-')) milliseconds = policy.longest.count();
     else if (error != std::errc()) milliseconds = 0;
     if (milliseconds < 1 || end != text.data() + text.size()) {
-      return fail(Error::Kind::Invalid, std::string(name) + ": '" + text + "' is not a whole number of milliseconds; write 1000 for a second");
+      return fail(Error::Kind::Invalid,
+                  std::string(name) + ": '" + text + "' is not a whole number of milliseconds; write 1000 for a second");
     }
     asked = std::min(asked.value_or(policy.longest), Duration(std::min(milliseconds, static_cast<long long>(policy.longest.count()))));
   }

@@ -16,7 +16,8 @@ struct ApiContext {
   StoreCalls calls;
 
   void idempotency(const std::string& result) {
-    parts.metrics.counter("idempotency_requests_total", "Requests with an idempotency key by what became of them.", {{"result", result}}).add();
+    parts.metrics.counter("idempotency_requests_total", "Requests with an idempotency key by what became of them.", {{"result", result}})
+        .add();
   }
 };
 

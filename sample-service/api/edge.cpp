@@ -21,7 +21,8 @@ using sluice::http::Response;
 std::optional<std::string> given_id(const IncomingRequest& head) {
   const auto found = head.request.headers.find("X-Request-Id");
   if (found == head.request.headers.end() || found->second.empty() || found->second.size() > 128) return std::nullopt;
-  const bool plain = std::all_of(found->second.begin(), found->second.end(), [](unsigned char c) { return c > 0x20 && c < 0x7f && c != '"' && c != '\\'; });
+  const bool plain = std::all_of(found->second.begin(), found->second.end(),
+                                 [](unsigned char c) { return c > 0x20 && c < 0x7f && c != '"' && c != '\\'; });
   return plain ? std::optional(found->second) : std::nullopt;
 }
 
@@ -75,8 +76,13 @@ class EdgeReply final : public Reply {
     const auto level = status >= 500 && status != 503 ? sluice::log::Level::Warn : sluice::log::Level::Debug;
     if (!sluice::log::enabled(level)) return;
     sluice::log::write(level, "request answered",
-                       {{"request_id", call_->request_id}, {"trace_id", call_->trace.trace_id}, {"method", method_},
-                        {"route", std::string(call_->route->pattern)}, {"status", status}, {"tenant", call_->tenant}, {"seconds", took.count()}});
+                       {{"request_id", call_->request_id},
+                        {"trace_id", call_->trace.trace_id},
+                        {"method", method_},
+                        {"route", std::string(call_->route->pattern)},
+                        {"status", status},
+                        {"tenant", call_->tenant},
+                        {"seconds", took.count()}});
   }
 
   ReplyPtr inner_;
@@ -90,12 +96,15 @@ class EdgeReply final : public Reply {
 
 }  // namespace
 
-Edge::Edge(EdgeOptions options, Parts parts) : options_(options), parts_(std::move(parts)), quotas_(options.quota), bodies_(options.body_bytes) {
+Edge::Edge(EdgeOptions options, Parts parts)
+    : options_(options), parts_(std::move(parts)), quotas_(options.quota), bodies_(options.body_bytes) {
   for (const Route& route : routes()) {
     limits_.push_back(std::make_unique<ConcurrencyLimit>(limit_of(route.kind)));
     if (route.kind == RouteClass::Free) continue;
-    parts_.metrics.gauge("admission_limit", "Requests of a route that may be in work at a time; 0: any number.",
-                         {{"method", std::string(route.method)}, {"route", std::string(route.pattern)}}).set(static_cast<double>(limit_of(route.kind)));
+    parts_.metrics
+        .gauge("admission_limit", "Requests of a route that may be in work at a time; 0: any number.",
+               {{"method", std::string(route.method)}, {"route", std::string(route.pattern)}})
+        .set(static_cast<double>(limit_of(route.kind)));
   }
 }
 
@@ -119,7 +128,8 @@ std::optional<Response> Edge::admit(IncomingRequest& head) {
   call->deadline.begin = parts_.clock.monotonic();
   const Matched matched = match(head.request.method, head.path);
   const auto trace = head.request.headers.find("traceparent");
-  call->trace = sluice::http::next_span(trace == head.request.headers.end() ? std::nullopt : sluice::http::parse_traceparent(trace->second), parts_.random);
+  call->trace = sluice::http::next_span(trace == head.request.headers.end() ? std::nullopt : sluice::http::parse_traceparent(trace->second),
+                                        parts_.random);
   call->request_id = given_id(head).value_or(call->trace.trace_id.substr(0, 16) + call->trace.span_id);
   if (auto refused = judge(head, matched, *call)) {
     if (refused->reason) parts_.meter.rejected(matched.pattern, refused->reason);
@@ -156,7 +166,8 @@ std::optional<Edge::Refused> Edge::judge(const IncomingRequest& head, const Matc
   }
   if (!call.limit->has_room()) return too_busy();
   if (route.kind == RouteClass::Intake && intake_held_) {
-    return Refused{problem(503, "messages that were taken in are not passed on; try again", 5 + static_cast<int>(parts_.random() * 10)), "outbox_age"};
+    return Refused{problem(503, "messages that were taken in are not passed on; try again", 5 + static_cast<int>(parts_.random() * 10)),
+                   "outbox_age"};
   }
   return std::nullopt;
 }

@@ -108,7 +108,9 @@ TEST_F(AtTheEdge, TheDeadlineOfTheClientIsTakenOverAndBoundsTheBody) {
 TEST_F(AtTheEdge, OneTenantsFloodIsAnswered429AndTheOthersAreServed) {
   options.auth_required = true;
   options.quota = {.per_second = 2, .burst = 2};
-  const auto ask = [&](const std::string& tenant) { return status(head("GET", "/v1/messages", {{"Authorization", token("messages:read", tenant)}})); };
+  const auto ask = [&](const std::string& tenant) {
+    return status(head("GET", "/v1/messages", {{"Authorization", token("messages:read", tenant)}}));
+  };
   EXPECT_EQ(ask("loud"), 0);
   EXPECT_EQ(ask("loud"), 0);
   EXPECT_EQ(ask("loud"), 429);
@@ -163,7 +165,9 @@ TEST_F(AtTheEdge, WhileIntakeIsHeldOnlyIntakeIsRefused) {
 }
 
 TEST_F(AtTheEdge, TheTraceGoesOnAndTheRequestHasAName) {
-  EXPECT_EQ(status(head("POST", "/v1/messages", {{"traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}, {"X-Request-Id", "abc"}})), 0);
+  EXPECT_EQ(status(head("POST", "/v1/messages",
+                        {{"traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}, {"X-Request-Id", "abc"}})),
+            0);
   EXPECT_EQ(call_of(admitted)->trace.trace_id, "4bf92f3577b34da6a3ce929d0e0e4736");
   EXPECT_NE(call_of(admitted)->trace.span_id, "00f067aa0ba902b7");
   EXPECT_EQ(call_of(admitted)->request_id, "abc");

@@ -77,7 +77,8 @@ Expected<void> apply(const OrderedJson& body, const ApiContext& api, Endpoint& e
     if (auto allowed = check_receiver(endpoint.url, api.parts.endpoints, api.parts.addresses); !allowed) return allowed;
   }
   if (body.contains("topics")) {
-    if (!body["topics"].is_array() || body["topics"].size() > kMostTopics) return fail(Error::Kind::Invalid, "topics: must be a list of at most 64");
+    if (!body["topics"].is_array() || body["topics"].size() > kMostTopics)
+      return fail(Error::Kind::Invalid, "topics: must be a list of at most 64");
     endpoint.topics.clear();
     for (const auto& topic : body["topics"]) {
       if (!topic.is_string()) return fail(Error::Kind::Invalid, "topics: must be a list of strings");
@@ -107,7 +108,9 @@ Expected<void> apply(const OrderedJson& body, const ApiContext& api, Endpoint& e
   return {};
 }
 
-Expected<OrderedJson> body_of(const IncomingRequest& in) { return object_of(in.request.body, {"url", "topics", "state", "maxInFlight", "secret"}); }
+Expected<OrderedJson> body_of(const IncomingRequest& in) {
+  return object_of(in.request.body, {"url", "topics", "state", "maxInFlight", "secret"});
+}
 
 }  // namespace
 
@@ -154,7 +157,9 @@ void get_endpoint(ApiContext& api, const CallPtr& call, ReplyPtr reply) {
 void patch_endpoint(ApiContext& api, const CallPtr& call, const IncomingRequest& in, ReplyPtr reply) {
   const auto header = in.request.headers.find("If-Match");
   if (header == in.request.headers.end()) {
-    return reply->send(problem(428, "the header If-Match is missing; send the ETag of the endpoint that you have read, so that no change of somebody else is lost"));
+    return reply->send(problem(
+        428,
+        "the header If-Match is missing; send the ETag of the endpoint that you have read, so that no change of somebody else is lost"));
   }
   const auto version = version_of(header->second);
   if (!version) return reply->send(problem(version.error()));
@@ -167,7 +172,8 @@ void patch_endpoint(ApiContext& api, const CallPtr& call, const IncomingRequest&
     auto endpoint = api.parts.store.endpoint(call->tenant, call->ids[0]);
     if (!endpoint) return refused(endpoint.error());
     if (version != 0 && endpoint->version != version) {
-      return problem(412, "endpoint '" + endpoint->id + "' has version " + std::to_string(endpoint->version) + " by now; read it again and decide again");
+      return problem(412, "endpoint '" + endpoint->id + "' has version " + std::to_string(endpoint->version) +
+                              " by now; read it again and decide again");
     }
     if (const auto applied = apply(body, api, *endpoint); !applied) return refused(applied.error());
     endpoint->updated = now;

@@ -41,7 +41,9 @@ Once once_of(const CallPtr& call, const IncomingRequest& in, const std::string& 
 // Sends the kept answer: the same bytes to everybody who has the key.
 Response kept(ApiContext& api, const Expected<Answer>& stored) {
   if (!stored) {
-    api.idempotency(stored.error().is(Error::Kind::Exists) ? "mismatch" : stored.error().is(Error::Kind::Conflict) ? "in_flight" : "failed");
+    api.idempotency(stored.error().is(Error::Kind::Exists)     ? "mismatch"
+                    : stored.error().is(Error::Kind::Conflict) ? "in_flight"
+                                                               : "failed");
     return problem(stored.error());
   }
   api.idempotency(stored->replayed ? "replayed" : "new");
@@ -84,12 +86,13 @@ void post_message(ApiContext& api, const CallPtr& call, const IncomingRequest& i
   message.received = in.received;
   Answer answer{202, {{"Content-Type", "application/json"}, {"Location", "/v1/messages/" + message.id}}, to_json(message)};
   Once once = once_of(call, in, *key, fingerprint("POST", "/v1/messages", in.request.body), std::move(answer));
-  api.calls.run(call, std::move(reply), [&api, call, once = std::move(once), message = std::move(message), url = intake->endpoint]() mutable {
-    once.patience = std::min(kPatience, call->deadline.left(api.parts.clock.monotonic()));
-    const auto stored = api.parts.store.intake(once, message, url, api.parts.endpoints.default_endpoint);
-    if (stored && !stored->replayed && api.parts.stored) api.parts.stored(message.id);
-    return kept(api, stored);
-  });
+  api.calls.run(call, std::move(reply),
+                [&api, call, once = std::move(once), message = std::move(message), url = intake->endpoint]() mutable {
+                  once.patience = std::min(kPatience, call->deadline.left(api.parts.clock.monotonic()));
+                  const auto stored = api.parts.store.intake(once, message, url, api.parts.endpoints.default_endpoint);
+                  if (stored && !stored->replayed && api.parts.stored) api.parts.stored(message.id);
+                  return kept(api, stored);
+                });
 }
 
 void replay_message(ApiContext& api, const CallPtr& call, const IncomingRequest& in, ReplyPtr reply) {
@@ -125,7 +128,8 @@ void list_dead_letters(ApiContext& api, const CallPtr& call, const IncomingReque
   const auto page = parse_page(in.query);
   if (!page) return reply->send(problem(page.error()));
   api.calls.run(call, std::move(reply), [&api, call, page = *page] {
-    return page_answer(api.parts.store.dead_letters(call->tenant, page), [](const Delivery& delivery) { return OrderedJson::parse(to_json(delivery)); });
+    return page_answer(api.parts.store.dead_letters(call->tenant, page),
+                       [](const Delivery& delivery) { return OrderedJson::parse(to_json(delivery)); });
   });
 }
 

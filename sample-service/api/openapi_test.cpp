@@ -35,7 +35,8 @@ TEST(OpenApi, NamesTheScopeOfEachRoute) {
     std::transform(method.begin(), method.end(), method.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     const auto& operation = document()["paths"][std::string(route.pattern)][method];
     const std::string description = operation.value("description", "");
-    EXPECT_EQ(description.find("scope `" + std::string(route.scope) + "`") != std::string::npos, !route.scope.empty()) << method << " " << route.pattern;
+    EXPECT_EQ(description.find("scope `" + std::string(route.scope) + "`") != std::string::npos, !route.scope.empty())
+        << method << " " << route.pattern;
   }
 }
 

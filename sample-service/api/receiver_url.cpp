@@ -30,8 +30,9 @@ Expected<void> check_receiver(const std::string& url, const EndpointPolicy& poli
   if (!parsed || std::find(trusted.begin(), trusted.end(), origin_of(*parsed)) != trusted.end()) return {};
   const auto address = parse_address(parsed->host);
   if (!address || addresses.allows(*address)) return {};
-  return sluice::fail(sluice::Error::Kind::Invalid, "endpoint: '" + parsed->host + "' is not a public address; only the operator of courier can "
-                                                    "allow it, in COURIER_ADDRESSES_ALLOWED");
+  return sluice::fail(sluice::Error::Kind::Invalid, "endpoint: '" + parsed->host +
+                                                        "' is not a public address; only the operator of courier can "
+                                                        "allow it, in COURIER_ADDRESSES_ALLOWED");
 }
 
 }  // namespace courier

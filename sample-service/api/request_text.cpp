@@ -22,7 +22,8 @@ Expected<Page> parse_page(std::string_view query) {
     if (name == "cursor" && !seen_cursor) {
       seen_cursor = true;
       const auto mark = from_base64url(value);
-      if (!mark || mark->empty()) return fail(Error::Kind::Invalid, "cursor: this is not one; take 'next' of the page before, or leave it out");
+      if (!mark || mark->empty())
+        return fail(Error::Kind::Invalid, "cursor: this is not one; take 'next' of the page before, or leave it out");
       page.after = *mark;
     } else if (name == "limit" && !seen_limit) {
       seen_limit = true;
@@ -31,7 +32,8 @@ Expected<Page> parse_page(std::string_view query) {
         return fail(Error::Kind::Invalid, "limit: '" + std::string(value.substr(0, 40)) + "' is not a number from 1 to 500");
       }
     } else {
-      return fail(Error::Kind::Invalid, "parameter '" + name.substr(0, 40) + "' is unknown or there twice; a list takes 'cursor' and 'limit'");
+      return fail(Error::Kind::Invalid,
+                  "parameter '" + name.substr(0, 40) + "' is unknown or there twice; a list takes 'cursor' and 'limit'");
     }
   }
   return page;

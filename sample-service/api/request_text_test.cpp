@@ -15,7 +15,8 @@ TEST(Page, ACursorComesBackAsTheMarkItWasMadeOf) {
 }
 
 TEST(Page, WhatCannotBeIsNamed) {
-  for (const char* query : {"limit=0", "limit=501", "limit=", "limit=1x", "limit=-1", "limit", "cursor=", "cursor=%41", "cursor=a", "offset=3", "limit=1&limit=2", "&"}) {
+  for (const char* query : {"limit=0", "limit=501", "limit=", "limit=1x", "limit=-1", "limit", "cursor=", "cursor=%41", "cursor=a",
+                            "offset=3", "limit=1&limit=2", "&"}) {
     EXPECT_FALSE(parse_page(query)) << query;
   }
 }

@@ -30,7 +30,8 @@ TEST(Routes, AMethodThatARouteDoesNotHaveIsToldWhichItHas) {
 }
 
 TEST(Routes, WhatIsNotThereHasNoPattern) {
-  for (const char* path : {"", "//", "/v1", "/v1/", "/v1/messages/", "/v1/messages/a/", "/v1/messages/a_b", "/v1/messages/..", "/v1/messages/a/b", "/V1/messages", "/version/"}) {
+  for (const char* path : {"", "//", "/v1", "/v1/", "/v1/messages/", "/v1/messages/a/", "/v1/messages/a_b", "/v1/messages/..",
+                           "/v1/messages/a/b", "/V1/messages", "/version/"}) {
     const Matched matched = match("GET", path);
     EXPECT_FALSE(matched.route) << path;
     EXPECT_EQ(matched.pattern, "unmatched") << path;

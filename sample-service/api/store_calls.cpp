@@ -7,8 +7,11 @@ namespace courier {
 using sluice::http::Response;
 
 StoreCalls::StoreCalls(Executor& executor, const sluice::Clock& clock, Meter& meter, sluice::metrics::Registry& metrics)
-    : executor_(executor), clock_(clock), meter_(meter),
-      waited_(metrics.histogram("admission_queue_seconds", "How long requests waited for the store.", sluice::metrics::request_duration_bounds())) {}
+    : executor_(executor),
+      clock_(clock),
+      meter_(meter),
+      waited_(metrics.histogram("admission_queue_seconds", "How long requests waited for the store.",
+                                sluice::metrics::request_duration_bounds())) {}
 
 void StoreCalls::run(const CallPtr& call, sluice::http::ReplyPtr reply, std::function<Response()> work) {
   const auto once = std::make_shared<OnceReply>(std::move(reply));
@@ -32,7 +35,8 @@ void StoreCalls::run(const CallPtr& call, sluice::http::ReplyPtr reply, std::fun
 }
 
 void StoreCalls::refuse_late(OnceReply& reply, const Route& route, Duration timeout) {
-  refuse(reply, route, 504, "deadline", "not done within the " + sluice::format_duration(timeout) + " that the request allows (X-Request-Timeout-Ms)");
+  refuse(reply, route, 504, "deadline",
+         "not done within the " + sluice::format_duration(timeout) + " that the request allows (X-Request-Timeout-Ms)");
 }
 
 void StoreCalls::refuse(OnceReply& reply, const Route& route, int status, const char* reason, const std::string& why) {

@@ -30,7 +30,8 @@ std::set<std::string> scopes_of_a_tenant() {
   return scopes;
 }
 
-Response token_answer(const ApiContext& api, const std::string& tenant, const std::set<std::string>& may, const std::set<std::string>& asked) {
+Response token_answer(const ApiContext& api, const std::string& tenant, const std::set<std::string>& may,
+                      const std::set<std::string>& asked) {
   Claims claims{tenant, asked.empty() ? may : asked, api.parts.clock.now(), {}};
   if (!std::includes(may.begin(), may.end(), claims.scopes.begin(), claims.scopes.end())) {
     return problem(403, "this key may only have: " + to_text(may));
@@ -49,7 +50,8 @@ Expected<std::set<std::string>> scopes_asked(const std::string& body) {
   if (!json->contains("scope")) return std::set<std::string>{};
   if (!(*json)["scope"].is_string()) return fail(Error::Kind::Invalid, "scope: must be a string of scopes separated by spaces");
   auto scopes = parse_scopes((*json)["scope"].get<std::string>());
-  if (scopes && scopes->empty()) return fail(Error::Kind::Invalid, "scope: is empty; name some, or leave it out for all that the key may have");
+  if (scopes && scopes->empty())
+    return fail(Error::Kind::Invalid, "scope: is empty; name some, or leave it out for all that the key may have");
   return scopes;
 }
 
@@ -103,7 +105,8 @@ void create_key(ApiContext& api, const CallPtr& call, const IncomingRequest& in,
     const auto added = api.parts.store.add_api_key(key);
     if (!added && added.error().is(Error::Kind::Invalid)) return problem(404, added.error().message);
     if (!added) return problem(added.error());
-    Response answer = json_answer(201, OrderedJson{{"id", key.id}, {"tenant", key.tenant}, {"key", text}, {"created", sluice::format_time(key.created)}});
+    Response answer =
+        json_answer(201, OrderedJson{{"id", key.id}, {"tenant", key.tenant}, {"key", text}, {"created", sluice::format_time(key.created)}});
     answer.headers["Cache-Control"] = "no-store";
     return answer;
   });

@@ -22,7 +22,8 @@ void Dependencies::report(const std::string& name, const Expected<void>& found, 
 std::string Dependencies::why_unready() const {
   const std::lock_guard lock(mutex_);
   for (const auto& [name, state] : states_) {
-    if (state.hard && state.failures >= state.limit) return name + ": " + std::to_string(state.failures) + " failures in a row: " + state.error;
+    if (state.hard && state.failures >= state.limit)
+      return name + ": " + std::to_string(state.failures) + " failures in a row: " + state.error;
   }
   return "";
 }
@@ -46,7 +47,8 @@ sluice::http::Response Dependencies::answer() const {
   bool fine = true;
   for (const auto& [name, state] : states_) {
     fine = fine && state.failures == 0;
-    nlohmann::ordered_json item{{"name", name}, {"ok", state.known && state.failures == 0}, {"hard", state.hard}, {"failuresInARow", state.failures}};
+    nlohmann::ordered_json item{
+        {"name", name}, {"ok", state.known && state.failures == 0}, {"hard", state.hard}, {"failuresInARow", state.failures}};
     if (state.known) {
       item["seconds"] = sluice::seconds(state.took);
       item["checked"] = sluice::format_time(state.checked);
@@ -55,7 +57,9 @@ sluice::http::Response Dependencies::answer() const {
     items.push_back(std::move(item));
   }
   const nlohmann::ordered_json body{{"dependencies", std::move(items)}};
-  return {fine ? 200 : 503, {{"Content-Type", "application/json"}}, body.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n"};
+  return {fine ? 200 : 503,
+          {{"Content-Type", "application/json"}},
+          body.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n"};
 }
 
 }  // namespace courier

@@ -13,7 +13,8 @@ TEST(Dependencies, ASoftOneNeverKeepsTrafficAway) {
   for (int i = 0; i < 10; ++i) dependencies.report("broker", kDown, Duration(5), Time());
   EXPECT_EQ(dependencies.why_unready(), "");
   EXPECT_EQ(dependencies.answer().status, 503);
-  EXPECT_NE(dependencies.lines().find("[-] broker: no route to it (10 failures in a row; soft)"), std::string::npos) << dependencies.lines();
+  EXPECT_NE(dependencies.lines().find("[-] broker: no route to it (10 failures in a row; soft)"), std::string::npos)
+      << dependencies.lines();
 }
 
 TEST(Dependencies, AHardOneDoesAfterThreeFailuresInARowAndUntilItIsBack) {
@@ -34,8 +35,10 @@ TEST(Dependencies, TheAnswerSaysWhatWasFoundWhenAndHowFast) {
   Dependencies dependencies;
   dependencies.define("database", true);
   dependencies.report("database", {}, Duration(2), Time(Duration(1'700'000'000'000)));
-  EXPECT_EQ(dependencies.answer().body,
-            R"({"dependencies":[{"name":"database","ok":true,"hard":true,"failuresInARow":0,"seconds":0.002,"checked":"2023-11-14T22:13:20Z"}]})" "\n");
+  EXPECT_EQ(
+      dependencies.answer().body,
+      R"({"dependencies":[{"name":"database","ok":true,"hard":true,"failuresInARow":0,"seconds":0.002,"checked":"2023-11-14T22:13:20Z"}]})"
+      "\n");
 }
 
 }  // namespace

@@ -40,7 +40,8 @@ class CourierService : public ::testing::Test {
     settings.worker.longest_delay = Duration(20);
   }
   void start(Extras extras = {}) {
-    auto started = Service::start(settings, std::move(extras), counting_random(), [](const std::string& origin) { return sluice::http::make_transport({.url = origin}); });
+    auto started = Service::start(settings, std::move(extras), counting_random(),
+                                  [](const std::string& origin) { return sluice::http::make_transport({.url = origin}); });
     ASSERT_TRUE(started) << started.error().message;
     service = std::move(*started);
     client = *sluice::http::make_transport({.url = "http://127.0.0.1:" + std::to_string(service->port())});
@@ -58,8 +59,11 @@ class CourierService : public ::testing::Test {
     return answer.value_or(Response{});
   }
   Response get(const std::string& target) { return send(*client, "GET", target); }
-  Response post(const std::string& body, const std::string& key) { return send(*client, "POST", "/v1/messages", body, {{"Idempotency-Key", key}}); }
-  Response ask(const std::string& method, const std::string& target, const std::string& body = {}, const sluice::http::Headers& headers = {}) {
+  Response post(const std::string& body, const std::string& key) {
+    return send(*client, "POST", "/v1/messages", body, {{"Idempotency-Key", key}});
+  }
+  Response ask(const std::string& method, const std::string& target, const std::string& body = {},
+               const sluice::http::Headers& headers = {}) {
     return send(*client, method, target, body, headers);
   }
   // Asks until the message has ended; every request waits for an answer of the store, so this does not spin.
@@ -259,7 +263,9 @@ TEST_F(CourierService, WithAuthenticationAKeyBecomesATokenThatSeesItsTenantOnly)
   settings.endpoints.default_endpoint = "http://127.0.0.1:1/";
   start();
   const auto bearer = [](const std::string& secret) { return sluice::http::Headers{{"Authorization", "Bearer " + secret}}; };
-  const auto token_for = [&](const std::string& key) { return json::parse(ask("POST", "/v1/tokens", "", bearer(key)).body)["access_token"].get<std::string>(); };
+  const auto token_for = [&](const std::string& key) {
+    return json::parse(ask("POST", "/v1/tokens", "", bearer(key)).body)["access_token"].get<std::string>();
+  };
   EXPECT_EQ(get("/").status, 200) << "the cheap routes stay open";
   EXPECT_EQ(get("/v1/messages").status, 401);
   EXPECT_EQ(ask("POST", "/v1/tokens").status, 401);
@@ -363,7 +369,10 @@ TEST_F(CourierService, TheTraceReachesTheReceiver) {
   settings.endpoints.default_endpoint = sink.url() + "/";
   start();
   const std::string trace = "4bf92f3577b34da6a3ce929d0e0e4736";
-  ASSERT_EQ(ask("POST", "/v1/messages", R"({"payload":1})", {{"Idempotency-Key", "a"}, {"traceparent", "00-" + trace + "-00f067aa0ba902b7-01"}}).status, 202);
+  ASSERT_EQ(
+      ask("POST", "/v1/messages", R"({"payload":1})", {{"Idempotency-Key", "a"}, {"traceparent", "00-" + trace + "-00f067aa0ba902b7-01"}})
+          .status,
+      202);
   const std::string head = delivered.get_future().get();
   EXPECT_NE(head.find("traceparent:00-" + trace + "-"), std::string::npos) << head;
 }
@@ -479,7 +488,8 @@ TEST_F(CourierService, WhatItDependsOnIsToldToThoseWhoAskForIt) {
 
 TEST_F(CourierService, ADatabaseThatCannotBeOpenedIsNeverStartedWith) {
   settings.database = "/nowhere/at/all/courier.db";
-  const auto refused = Service::start(settings, {}, counting_random(), [](const std::string& origin) { return sluice::http::make_transport({.url = origin}); });
+  const auto refused = Service::start(settings, {}, counting_random(),
+                                      [](const std::string& origin) { return sluice::http::make_transport({.url = origin}); });
   ASSERT_FALSE(refused);
   EXPECT_TRUE(refused.error().is(sluice::Error::Kind::Unavailable)) << to_string(refused.error());
 }

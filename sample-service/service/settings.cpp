@@ -30,7 +30,9 @@ class Reader {
     Number parsed{};
     const auto result = std::from_chars(value->data(), value->data() + value->size(), parsed);
     if (result.ec != std::errc() || result.ptr != value->data() + value->size() || parsed < low || parsed > high) {
-      return keep(fail(Error::Kind::Invalid, name + ": '" + *value + "' is not a number from " + std::to_string(low) + " to " + std::to_string(high)).value());
+      return keep(fail(Error::Kind::Invalid,
+                       name + ": '" + *value + "' is not a number from " + std::to_string(low) + " to " + std::to_string(high))
+                      .value());
     }
     into = parsed;
   }

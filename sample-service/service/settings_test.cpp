@@ -24,8 +24,12 @@ TEST(Settings, AnEmptyEnvironmentIsEnough) {
 }
 
 TEST(Settings, VariablesReplaceTheDefaults) {
-  const auto settings = read({{"COURIER_VERSION", "v2"}, {"POD_NAME", "courier-1"}, {"COURIER_HTTP_PORT", "18080"}, {"COURIER_DRAIN", "250ms"},
-                              {"COURIER_ENDPOINTS_ALLOWED", "http://a:8080/,https://b"}, {"COURIER_ENDPOINT", "http://sink/x"}});
+  const auto settings = read({{"COURIER_VERSION", "v2"},
+                              {"POD_NAME", "courier-1"},
+                              {"COURIER_HTTP_PORT", "18080"},
+                              {"COURIER_DRAIN", "250ms"},
+                              {"COURIER_ENDPOINTS_ALLOWED", "http://a:8080/,https://b"},
+                              {"COURIER_ENDPOINT", "http://sink/x"}});
   ASSERT_TRUE(settings) << settings.error().message;
   EXPECT_EQ(settings->identity.version, "v2");
   EXPECT_EQ(settings->identity.pod, "courier-1");

@@ -45,7 +45,8 @@ class Receivers::Guarded final : public Transport {
   Expected<Response> send(const Request& request, std::stop_token stop) override {
     Duration closed_for(0);
     if (!of_.allow(*receiver_, closed_for)) {
-      Error error{Error::Kind::Unavailable, "the circuit of " + to_string(receiver_->url) + " is open after failures in a row; it was not called", 0, closed_for};
+      Error error{Error::Kind::Unavailable,
+                  "the circuit of " + to_string(receiver_->url) + " is open after failures in a row; it was not called", 0, closed_for};
       return tl::make_unexpected(std::move(error));
     }
     const Duration begin = of_.parts_.clock.monotonic();
@@ -131,7 +132,8 @@ Expected<std::shared_ptr<Transport>> Receivers::connection(Receiver& receiver) {
     const auto addresses = parts_.resolve(receiver.url.host);
     if (!addresses) return tl::make_unexpected(addresses.error());
     // The transport cannot connect to IPv6 addresses.
-    const auto usable = std::find_if(addresses->begin(), addresses->end(), [&](const Address& one) { return one.v4 && policy_.addresses.allows(one); });
+    const auto usable =
+        std::find_if(addresses->begin(), addresses->end(), [&](const Address& one) { return one.v4 && policy_.addresses.allows(one); });
     if (usable == addresses->end()) {
       const std::string first = addresses->empty() ? "none" : to_string(addresses->front());
       return fail(Error::Kind::Forbidden, origin + " has no address that may be called (it has " + first +
@@ -185,8 +187,8 @@ void Receivers::report(Receiver& receiver, const Expected<Response>& answer, Dur
   const bool works = answer && answer->status < 500 && answer->status != 429;
   const char* outcome = cut ? "cut" : refused ? "refused" : !answer ? "unreachable" : works ? "answered" : "failed";
   parts_.metrics
-      .histogram("dependency_request_duration_seconds", "How long calls to what courier depends on took.", sluice::metrics::request_duration_bounds(),
-                 {{"dependency", "receiver"}, {"op", "deliver"}, {"outcome", outcome}})
+      .histogram("dependency_request_duration_seconds", "How long calls to what courier depends on took.",
+                 sluice::metrics::request_duration_bounds(), {{"dependency", "receiver"}, {"op", "deliver"}, {"outcome", outcome}})
       .observe(sluice::seconds(took));
   const Duration now = parts_.clock.monotonic();
   const std::lock_guard lock(receiver.mutex);

@@ -24,33 +24,39 @@ class Receiving : public ::testing::Test {
       if (world_.first_fails-- > 0) return sluice::fail(Error::Kind::Unavailable, "connection refused");
       return world_.answer;
     }
-    Expected<bool> stream(const Request&, const sluice::http::OnHead&, const sluice::http::OnChunk&, std::stop_token) override { return false; }
+    Expected<bool> stream(const Request&, const sluice::http::OnHead&, const sluice::http::OnChunk&, std::stop_token) override {
+      return false;
+    }
 
    private:
     Receiving& world_;
     std::string url_;
   };
 
+  Expected<std::shared_ptr<Transport>> connect(const Endpoint& endpoint) {
+    server_name = endpoint.tls.server_name;
+    return std::make_shared<Scripted>(*this, endpoint.url);
+  }
+  Expected<std::vector<Address>> resolve(const std::string& host) {
+    ++resolved;
+    const auto found = names.find(host);
+    if (found == names.end()) return sluice::fail(Error::Kind::Unavailable, "no such host");
+    std::vector<Address> addresses;
+    for (const char* text : found->second) addresses.push_back(*parse_address(text));
+    return addresses;
+  }
+  bool pause(Duration length, const std::stop_token& stop) {
+    pauses.push_back(length);
+    return !stop.stop_requested();
+  }
   Receivers& receivers() {
-    if (!made) {
-      made = std::make_unique<Receivers>(policy, Receivers::Parts{clock, [] { return 1.0; }, metrics,
-                                                                  [this](const Endpoint& endpoint) -> Expected<std::shared_ptr<Transport>> {
-                                                                    server_name = endpoint.tls.server_name;
-                                                                    return std::make_shared<Scripted>(*this, endpoint.url);
-                                                                  },
-                                                                  [this](const std::string& host) -> Expected<std::vector<Address>> {
-                                                                    ++resolved;
-                                                                    const auto found = names.find(host);
-                                                                    if (found == names.end()) return sluice::fail(Error::Kind::Unavailable, "no such host");
-                                                                    std::vector<Address> addresses;
-                                                                    for (const char* text : found->second) addresses.push_back(*parse_address(text));
-                                                                    return addresses;
-                                                                  },
-                                                                  [this](Duration length, const std::stop_token& stop) {
-                                                                    pauses.push_back(length);
-                                                                    return !stop.stop_requested();
-                                                                  }});
-    }
+    const Receivers::Parts parts{clock,
+                                 [] { return 1.0; },
+                                 metrics,
+                                 [this](const Endpoint& endpoint) { return connect(endpoint); },
+                                 [this](const std::string& host) { return resolve(host); },
+                                 [this](Duration length, const std::stop_token& stop) { return pause(length, stop); }};
+    if (!made) made = std::make_unique<Receivers>(policy, parts);
     return *made;
   }
   Expected<Response> deliver(const std::string& origin) { return (*receivers().to(origin))->send({.method = "POST", .target = "/"}); }
@@ -186,8 +192,11 @@ TEST_F(Receiving, OutcomesAreMeasured) {
   ASSERT_TRUE(deliver("http://a.example"));
   EXPECT_FALSE(deliver("http://nowhere.example"));
   const std::string text = metrics.text();
-  EXPECT_NE(text.find("dependency_request_duration_seconds_count{dependency=\"receiver\",op=\"deliver\",outcome=\"answered\"} 1\n"), std::string::npos) << text;
-  EXPECT_NE(text.find("dependency_request_duration_seconds_count{dependency=\"receiver\",op=\"deliver\",outcome=\"unreachable\"} 1\n"), std::string::npos);
+  EXPECT_NE(text.find("dependency_request_duration_seconds_count{dependency=\"receiver\",op=\"deliver\",outcome=\"answered\"} 1\n"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("dependency_request_duration_seconds_count{dependency=\"receiver\",op=\"deliver\",outcome=\"unreachable\"} 1\n"),
+            std::string::npos);
   EXPECT_EQ(text.find("a.example"), std::string::npos);
 }
 

@@ -57,7 +57,8 @@ Expected<std::string> decode(std::string_view text, std::string_view last_two) {
 std::string hmac_sha256(std::string_view key, std::string_view data) {
   std::array<unsigned char, 32> out{};
   unsigned int length = 0;
-  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(data.data()), data.size(), out.data(), &length);
+  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(data.data()), data.size(), out.data(),
+       &length);
   return {reinterpret_cast<const char*>(out.data()), length};
 }
 
@@ -77,7 +78,9 @@ Expected<std::string> from_base64(std::string_view text) {
 
 Expected<std::string> from_base64url(std::string_view text) { return decode(text, "-_"); }
 
-bool same_secret(std::string_view a, std::string_view b) { return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0; }
+bool same_secret(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
 
 std::string random_bytes(std::size_t count) {
   std::string bytes(count, '\0');

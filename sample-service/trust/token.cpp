@@ -23,7 +23,9 @@ std::string header_of(const TokenKey& key) { return base64url(Json{{"alg", "HS25
 
 long long whole_seconds(Time time) { return std::chrono::floor<std::chrono::seconds>(time.time_since_epoch()).count(); }
 
-sluice::Unexpected refused(const std::string& why) { return fail(Error::Kind::Forbidden, "the token " + why + "; get a new one from POST /v1/tokens"); }
+sluice::Unexpected refused(const std::string& why) {
+  return fail(Error::Kind::Forbidden, "the token " + why + "; get a new one from POST /v1/tokens");
+}
 
 }  // namespace
 
@@ -99,11 +101,14 @@ Expected<Claims> TokenRing::verify(std::string_view token, Time now) const {
   // From here on it is our own text.
   const auto text = from_base64url(token.substr(first + 1, last - first - 1));
   const Json body = text ? Json::parse(*text, nullptr, false) : Json();
-  const auto number = [&](const char* name) { return body.contains(name) && body[name].is_number_integer() ? body[name].get<long long>() : 0; };
+  const auto number = [&](const char* name) {
+    return body.contains(name) && body[name].is_number_integer() ? body[name].get<long long>() : 0;
+  };
   if (!body.is_object() || body.value("iss", "") != kIssuer || body.value("sub", "").empty()) return refused("is not one of courier's");
   auto scopes = parse_scopes(body.value("scope", ""));
   if (!scopes) return refused("has a scope that is not known here");
-  Claims claims{body.value("sub", ""), *std::move(scopes), Time(std::chrono::seconds(number("iat"))), Time(std::chrono::seconds(number("exp")))};
+  Claims claims{body.value("sub", ""), *std::move(scopes), Time(std::chrono::seconds(number("iat"))),
+                Time(std::chrono::seconds(number("exp")))};
   if (now >= claims.expires) return refused("is over its time");
   if (claims.issued > now + kSkew) return refused("is from the future: the clocks of two nodes differ");
   return claims;

@@ -52,7 +52,8 @@ TEST(Token, EveryChangedByteIsNoticed) {
     changed[i] = changed[i] == 'A' ? 'B' : 'A';
     EXPECT_FALSE(one.verify(changed, kNow)) << i;
   }
-  for (const std::string& cut : {token.substr(0, token.size() - 1), token + "A", token.substr(0, token.rfind('.')), std::string(), std::string(".."), std::string(5000, 'a')}) {
+  for (const std::string& cut : {token.substr(0, token.size() - 1), token + "A", token.substr(0, token.rfind('.')), std::string(),
+                                 std::string(".."), std::string(5000, 'a')}) {
     EXPECT_FALSE(one.verify(cut, kNow)) << cut;
   }
 }
@@ -71,7 +72,8 @@ TEST(Token, ASecretOfTheSameNameIsNotEnough) {
 }
 
 TEST(TokenRing, WrongKeysAreNamedAndTheirSecretsAreNot) {
-  for (const std::string& text : {std::string(), std::string("a"), std::string(":aaaa"), std::string("a:hunter2="), key("a", '1') + "," + key("a", '2'), std::string("a b:") + base64(std::string(32, 'x'))}) {
+  for (const std::string& text : {std::string(), std::string("a"), std::string(":aaaa"), std::string("a:hunter2="),
+                                  key("a", '1') + "," + key("a", '2'), std::string("a b:") + base64(std::string(32, 'x'))}) {
     const auto parsed = TokenRing::parse(text);
     ASSERT_FALSE(parsed) << text;
     EXPECT_EQ(parsed.error().message.find("hunter2"), std::string::npos);

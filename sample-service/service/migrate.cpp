@@ -33,7 +33,8 @@ Expected<void> show(Session& session, const std::string& engine, const std::vect
   for (const Migration& migration : known) {
     bool there = false;
     for (const AppliedMigration& row : *applied) there = there || row.version == migration.version;
-    if (!there) std::printf("%04d %-24s %-8s pending\n", migration.version, migration.name.c_str(), std::string(name(migration.phase)).c_str());
+    if (!there)
+      std::printf("%04d %-24s %-8s pending\n", migration.version, migration.name.c_str(), std::string(name(migration.phase)).c_str());
   }
   const auto plan = plan_start(known, *applied);
   if (!plan) return tl::make_unexpected(plan.error());

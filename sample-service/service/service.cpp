@@ -43,15 +43,10 @@ Expected<std::unique_ptr<Service>> Service::start(Settings settings, Extras extr
   self.metrics_.gauge("fault_injection_active", "1 while faults are injected on purpose.").set(extras.active ? 1 : 0);
   self.executor_ = std::make_unique<Executor>(set.queue, [&self] { self.keep_house(); }, self.store_->parallelism());
   self.make_worker(std::move(make_transport));
-<<<<<<< HEAD
   if (auto made = self.make_relay(); !made) return tl::make_unexpected(made.error());
-  self.api_ = std::make_unique<Api>(ApiParts{set.identity, set.endpoints, set.receivers.addresses, set.admin_key, self.tokens_, *self.store_, *self.executor_,
-                                             self.clock_, self.random_, self.metrics_, self.meter_, [&self](const std::string& id) { self.relay_->stored(id); }});
-=======
   self.api_ = std::make_unique<Api>(ApiParts{set.identity, set.endpoints, set.receivers.addresses, set.admin_key, self.tokens_,
                                              *self.store_, *self.executor_, self.clock_, self.random_, self.metrics_, self.meter_,
-                                             [&self](const std::string&) { self.worker_->wake(); }});
->>>>>>> courier-edge
+                                             [&self](const std::string& id) { self.relay_->stored(id); }});
   if (extras.never_ready) self.health_.unready("fault", "never ready, as the fault profile asks");
   if (auto listening = self.listen(extras); !listening) return tl::make_unexpected(listening.error());
   self.health_.started();

@@ -82,8 +82,10 @@ void read_role(Reader& read, Settings& settings) {
   read.text("COURIER_BROKER", settings.broker);
   if (is_postgres_uri(settings.database)) return;
   if (settings.role != Role::All) {
-    read.keep(fail(Error::Kind::Invalid, "COURIER_ROLE: '" + role + "' shares its database with others, so COURIER_DATABASE must be a postgres:// URI; "
-                                         "an SQLite file belongs to one process, of role 'all'").value());
+    read.keep(fail(Error::Kind::Invalid, "COURIER_ROLE: '" + role +
+                                             "' shares its database with others, so COURIER_DATABASE must be a postgres:// URI; "
+                                             "an SQLite file belongs to one process, of role 'all'")
+                  .value());
   }
 }
 

@@ -101,7 +101,13 @@ class StoreContract : public ::testing::TestWithParam<std::string> {
             .answer = {202, {{"Location", "/v1/messages/" + key}}, "answer to " + key}, .now = now, .expires = now + Duration(86'400'000)};
   }
   static Message message(const std::string& id, Time when = at(1'000), Lane lane = Lane::Normal) {
-    return {.id = id, .tenant = "default", .topic = "", .payload = "{\"n\":\"" + id + "\"}", .traceparent = "00-trace", .lane = lane, .received = when};
+    return {.id = id,
+            .tenant = "default",
+            .topic = "",
+            .payload = "{\"n\":\"" + id + "\"}",
+            .traceparent = "00-trace",
+            .lane = lane,
+            .received = when};
   }
   // A message to a receiver of its own, due at `when`.
   void post(const std::string& id, Time when = at(1'000), const std::string& url = "http://sink/hook", Lane lane = Lane::Normal) {
@@ -109,8 +115,16 @@ class StoreContract : public ::testing::TestWithParam<std::string> {
     ASSERT_TRUE(stored) << stored.error().message;
   }
   Endpoint make_endpoint(const std::string& id, std::vector<std::string> topics = {}, EndpointState state = EndpointState::Active) {
-    const auto made = store->create_endpoint({.id = id, .tenant = "default", .url = "http://" + id + "/hook", .secret = "s3cret", .topics = std::move(topics),
-                                              .state = state, .max_inflight = 3, .version = 1, .created = at(500), .updated = at(500)});
+    const auto made = store->create_endpoint({.id = id,
+                                              .tenant = "default",
+                                              .url = "http://" + id + "/hook",
+                                              .secret = "s3cret",
+                                              .topics = std::move(topics),
+                                              .state = state,
+                                              .max_inflight = 3,
+                                              .version = 1,
+                                              .created = at(500),
+                                              .updated = at(500)});
     EXPECT_TRUE(made) << made.error().message;
     return made.value_or(Endpoint{});
   }
@@ -134,5 +148,6 @@ class StoreContract : public ::testing::TestWithParam<std::string> {
 
 }  // namespace courier::testing
 
-#define COURIER_ON_EVERY_ENGINE(Suite)                                                                                          \
-  INSTANTIATE_TEST_SUITE_P(Engines, Suite, ::testing::ValuesIn(::courier::testing::engines()), [](const auto& engine) { return engine.param; })
+#define COURIER_ON_EVERY_ENGINE(Suite)                                                         \
+  INSTANTIATE_TEST_SUITE_P(Engines, Suite, ::testing::ValuesIn(::courier::testing::engines()), \
+                           [](const auto& engine) { return engine.param; })

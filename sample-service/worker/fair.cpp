@@ -42,7 +42,8 @@ const Backlog* Fair::best(const std::vector<Backlog>& backlog, Lane lane, const 
     if (entry.max_inflight > 0 && in_flight >= entry.max_inflight) continue;
     if (!has_room(receiver, tally.own.at(entry.receiver), tally)) continue;
     const auto tenant_turn = tenants_.find(entry.tenant);
-    const std::tuple rank{tally.tenants.at(entry.tenant), tenant_turn == tenants_.end() ? 0 : tenant_turn->second, in_flight, receiver.last_turn};
+    const std::tuple rank{tally.tenants.at(entry.tenant), tenant_turn == tenants_.end() ? 0 : tenant_turn->second, in_flight,
+                          receiver.last_turn};
     if (!found || rank < least) {
       found = &entry;
       least = rank;
@@ -75,7 +76,8 @@ std::vector<Pick> Fair::choose(const std::vector<Backlog>& backlog, std::size_t 
     ++tally.receivers[chosen->receiver];
     ++tally.own[chosen->receiver];
     ++tally.standings[receiver.standing];
-    const auto same = std::find_if(picks.begin(), picks.end(), [&](const Pick& pick) { return pick.receiver == chosen->receiver && pick.lane == chosen->lane; });
+    const auto same = std::find_if(picks.begin(), picks.end(),
+                                   [&](const Pick& pick) { return pick.receiver == chosen->receiver && pick.lane == chosen->lane; });
     if (same == picks.end()) picks.push_back({chosen->receiver, chosen->lane, 1});
     else ++same->count;
   }
@@ -98,7 +100,8 @@ void Fair::forget_the_idle(const std::vector<Backlog>& backlog, Time now) {
   if (known_.size() < kRemembered && tenants_.size() < kRemembered) return;
   std::set<std::string> waiting;
   for (const Backlog& entry : backlog) waiting.insert(entry.receiver);
-  std::erase_if(known_, [&](const auto& item) { return item.second.running == 0 && item.second.held_until <= now && !waiting.contains(item.first); });
+  std::erase_if(
+      known_, [&](const auto& item) { return item.second.running == 0 && item.second.held_until <= now && !waiting.contains(item.first); });
   tenants_.clear();
 }
 

@@ -61,7 +61,8 @@ Expected<void> Relay::sweep() {
     jobs.push_back(notice.reference);
     sequences.push_back(notice.sequence);
   }
-  if (!overdue->empty()) parts_.metrics.counter("jobs_swept_total", "Overdue jobs that were announced again.").add(static_cast<double>(overdue->size()));
+  if (!overdue->empty())
+    parts_.metrics.counter("jobs_swept_total", "Overdue jobs that were announced again.").add(static_cast<double>(overdue->size()));
   const auto told = parts_.wake.announce(jobs);
   if (!told) {
     // The broker is away. What is old has been found by polling, and must not hold up intake as if nobody passed it on.

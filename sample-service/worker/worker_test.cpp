@@ -59,7 +59,9 @@ class Receivers {
       }
       return behaviour ? behaviour(request, stop) : Response{204, {}, {}};
     }
-    Expected<bool> stream(const Request&, const sluice::http::OnHead&, const sluice::http::OnChunk&, std::stop_token) override { return true; }
+    Expected<bool> stream(const Request&, const sluice::http::OnHead&, const sluice::http::OnChunk&, std::stop_token) override {
+      return true;
+    }
     Receivers& all;
     const std::string origin;
   };
@@ -84,7 +86,10 @@ std::vector<std::string> transports() {
 
 class WorkerContract : public ::testing::TestWithParam<std::tuple<std::string, std::string>> {
  protected:
-  WorkerContract() : database(std::get<0>(GetParam())), store(opened({.database = database.uri(), .connections = 4})), executor(256, nullptr, store->parallelism()) {
+  WorkerContract()
+      : database(std::get<0>(GetParam())),
+        store(opened({.database = database.uri(), .connections = 4})),
+        executor(256, nullptr, store->parallelism()) {
     options.threads = 4;
     options.max_attempts = 2;
     options.first_delay = options.longest_delay = Duration(1);
@@ -92,10 +97,12 @@ class WorkerContract : public ::testing::TestWithParam<std::tuple<std::string, s
   ~WorkerContract() override { stop(); }
 
   void start(const std::string& broker = std::getenv("COURIER_TEST_REDIS") ? std::getenv("COURIER_TEST_REDIS") : "") {
-    worker = std::make_unique<Worker>(options, Worker::Parts{*store, executor, clock, [] { return 0.5; }, metrics, health, receivers.maker()});
+    worker =
+        std::make_unique<Worker>(options, Worker::Parts{*store, executor, clock, [] { return 0.5; }, metrics, health, receivers.maker()});
     const Sleeper sleeper{[this] { worker->wake(); }, [this] { return worker->hungry(); }};
-    wake = std::get<1>(GetParam()) == "none" ? local_wake(sleeper)
-                                             : *redis_wake({.uri = broker, .consumer = database.name(), .stream = database.name()}, sleeper);
+    wake = std::get<1>(GetParam()) == "none"
+               ? local_wake(sleeper)
+               : *redis_wake({.uri = broker, .consumer = database.name(), .stream = database.name()}, sleeper);
     relay = std::make_unique<Relay>(Relay::Parts{*store, executor, *wake, clock, metrics, database.name()});
   }
   void stop() {
@@ -103,13 +110,17 @@ class WorkerContract : public ::testing::TestWithParam<std::tuple<std::string, s
     wake.reset();
     worker.reset();
     relay.reset();
-    if (std::get<1>(GetParam()) == "redis") (void)RedisConnection(*parse_redis_uri(std::getenv("COURIER_TEST_REDIS"))).run({"DEL", database.name()});
+    if (std::get<1>(GetParam()) == "redis")
+      (void)RedisConnection(*parse_redis_uri(std::getenv("COURIER_TEST_REDIS"))).run({"DEL", database.name()});
   }
   // told: the relay is told, as the API does.
   void post(const std::string& id, const std::string& url, bool told = true, Duration ago = Duration(0)) {
     const Time now = clock.now() - ago;
-    const Once once{.tenant = "default", .route = "r", .key = id, .fingerprint = "f", .answer = {}, .now = now, .expires = now + Duration(86'400'000)};
-    const auto stored = store->intake(once, {.id = id, .tenant = "default", .topic = "", .payload = "{\"id\":\"" + id + "\"}", .traceparent = "", .received = now}, url, "");
+    const Once once{
+        .tenant = "default", .route = "r", .key = id, .fingerprint = "f", .answer = {}, .now = now, .expires = now + Duration(86'400'000)};
+    const auto stored = store->intake(
+        once, {.id = id, .tenant = "default", .topic = "", .payload = "{\"id\":\"" + id + "\"}", .traceparent = "", .received = now}, url,
+        "");
     ASSERT_TRUE(stored) << stored.error().message;
     if (told && relay) relay->stored(id);
   }
@@ -119,7 +130,8 @@ class WorkerContract : public ::testing::TestWithParam<std::tuple<std::string, s
     for (;;) {
       const auto status = store->lookup("default", id);
       EXPECT_TRUE(status) << status.error().message;
-      if (!status || status->state() != State::Pending || std::chrono::steady_clock::now() > give_up) return status.value_or(MessageStatus{});
+      if (!status || status->state() != State::Pending || std::chrono::steady_clock::now() > give_up)
+        return status.value_or(MessageStatus{});
     }
   }
 
@@ -139,7 +151,8 @@ INSTANTIATE_TEST_SUITE_P(Everywhere, WorkerContract, ::testing::Combine(::testin
                          [](const auto& both) { return std::get<0>(both.param) + "_" + std::get<1>(both.param); });
 
 TEST_P(WorkerContract, EveryMessageReachesEverySubscriberSigned) {
-  ASSERT_TRUE(store->create_endpoint({.id = "e1", .tenant = "default", .url = "http://e1/hook?a=b", .secret = "s3cret", .max_inflight = 2}));
+  ASSERT_TRUE(
+      store->create_endpoint({.id = "e1", .tenant = "default", .url = "http://e1/hook?a=b", .secret = "s3cret", .max_inflight = 2}));
   ASSERT_TRUE(store->create_endpoint({.id = "e2", .tenant = "default", .url = "http://e2/"}));
   start();
   for (int i = 0; i < 20; ++i) post("m" + std::to_string(i), "");
@@ -151,7 +164,8 @@ TEST_P(WorkerContract, EveryMessageReachesEverySubscriberSigned) {
     for (const Request& request : requests) {
       EXPECT_EQ(request.body, "{\"id\":\"" + id + "\"}");
       if (request.target == "/hook?a=b") {
-        EXPECT_EQ(request.headers.at("webhook-signature"), sign("s3cret", id, std::stoll(request.headers.at("webhook-timestamp")), request.body));
+        EXPECT_EQ(request.headers.at("webhook-signature"),
+                  sign("s3cret", id, std::stoll(request.headers.at("webhook-timestamp")), request.body));
       } else {
         EXPECT_FALSE(request.headers.contains("webhook-signature"));
       }
@@ -170,7 +184,13 @@ TEST_P(WorkerContract, AFailingReceiverGetsDeadLettersWhichReplayDelivers) {
   EXPECT_EQ(dead.deliveries.at(0).last_error, "the receiver answered 500");
   EXPECT_EQ(store->dead_letters("default", {})->items.size(), 1U);
   broken = false;
-  const Once again{.tenant = "default", .route = "replay", .key = "k", .fingerprint = "f", .answer = {}, .now = clock.now(), .expires = clock.now() + Duration(1'000)};
+  const Once again{.tenant = "default",
+                   .route = "replay",
+                   .key = "k",
+                   .fingerprint = "f",
+                   .answer = {},
+                   .now = clock.now(),
+                   .expires = clock.now() + Duration(1'000)};
   ASSERT_TRUE(store->replay(again, "a"));
   relay->stored("a");
   EXPECT_EQ(ended("a").state(), State::Delivered);

@@ -18,6 +18,7 @@ constexpr Duration kPruneEvery{60'000};
 constexpr Duration kLookEvery{1'000};
 constexpr Duration kLateLoop{2'000};       // without a tick, of which there are two each second
 constexpr Duration kOldestNotice{60'000};
+constexpr Duration kHouseLimit{20'000};    // a database that says nothing is given up after some seconds, each time
 
 TokenRing ring_of(const Settings& settings) {
   auto ring = settings.token_keys.empty() ? TokenRing::random() : TokenRing::parse(settings.token_keys);
@@ -42,9 +43,10 @@ Expected<std::unique_ptr<Service>> Service::start(Settings settings, Extras extr
   self.metrics_.gauge("fault_injection_active", "1 while faults are injected on purpose.").set(extras.active ? 1 : 0);
   self.executor_ = std::make_unique<Executor>(set.queue, [&self] { self.keep_house(); }, self.store_->parallelism());
   self.make_worker(std::move(make_transport));
+  if (auto made = self.make_relay(); !made) return tl::make_unexpected(made.error());
   self.api_ = std::make_unique<Api>(ApiParts{set.identity, set.endpoints, set.receivers.addresses, set.admin_key, self.tokens_,
                                              *self.store_, *self.executor_, self.clock_, self.random_, self.metrics_, self.meter_,
-                                             [&self](const std::string&) { self.worker_->wake(); }});
+                                             [&self](const std::string& id) { self.relay_->stored(id); }});
   if (extras.never_ready) self.health_.unready("fault", "never ready, as the fault profile asks");
   if (auto listening = self.listen(extras); !listening) return tl::make_unexpected(listening.error());
   self.health_.started();
@@ -53,7 +55,7 @@ Expected<std::unique_ptr<Service>> Service::start(Settings settings, Extras extr
 
 Expected<void> Service::open_store() {
   dependencies_.define("database", settings_.database_is_hard);
-  auto store = courier::open_store({.database = settings_.database, .metrics = &metrics_});
+  auto store = courier::open_store({.database = settings_.database, .connections = settings_.connections, .metrics = &metrics_});
   if (!store) return tl::make_unexpected(store.error());
   store_ = std::move(*store);
   look_at_database();                      // green from the start, or not at all: start() fails where no round trip succeeds
@@ -68,8 +70,26 @@ void Service::make_worker(MakeTransport make_transport) {
   ReceiverPolicy policy = settings_.receivers;
   for (std::string& origin : trusted_origins(settings_.endpoints)) policy.trusted.push_back(std::move(origin));
   receivers_ = std::make_unique<Receivers>(std::move(policy), Receivers::Parts{clock_, random_, metrics_, std::move(connect)});
-  worker_ = std::make_unique<Worker>(settings_.worker, Worker::Parts{*store_, *executor_, clock_, random_, metrics_, health_,
+  WorkerOptions options = settings_.worker;
+  if (settings_.role == Role::Api) options.threads = 0;
+  worker_ = std::make_unique<Worker>(options, Worker::Parts{*store_, *executor_, clock_, random_, metrics_, health_,
                                                                      [this](const std::string& origin) { return receivers_->to(origin); }});
+}
+
+Expected<void> Service::make_relay() {
+  Sleeper sleeper;
+  if (settings_.role != Role::Api) sleeper = {[this] { worker_->wake(); }, [this] { return worker_->hungry(); }};
+  // The pod's name may be another process's, after a restart of the container.
+  const std::string self = settings_.identity.pod + "-" + new_id(clock_.now(), random_);
+  if (settings_.broker.empty()) {
+    wake_ = local_wake(std::move(sleeper));
+  } else {
+    auto wake = redis_wake({.uri = settings_.broker, .consumer = self, .metrics = &metrics_}, std::move(sleeper));
+    if (!wake) return fail("COURIER_BROKER", wake.error());
+    wake_ = std::move(*wake);
+  }
+  relay_ = std::make_unique<Relay>(Relay::Parts{*store_, *executor_, *wake_, clock_, metrics_, self});
+  return {};
 }
 
 Expected<void> Service::listen(const Extras& extras) {
@@ -77,6 +97,7 @@ Expected<void> Service::listen(const Extras& extras) {
                                         [this](const IncomingRequest& in, ReplyPtr reply) { reply->send(admin(in.path, in.query)); });
   if (!admin_port) return fail("admin port", admin_port.error());
   admin_ = std::move(*admin_port);
+  if (settings_.role == Role::Worker) return {};
 
   sluice::http::Handler handler = api_->handler();
   if (extras.wrap) handler = extras.wrap(std::move(handler));
@@ -97,6 +118,8 @@ Service::~Service() {
   // The data port first: its handler uses all the rest.
   data_.reset();
   admin_.reset();
+  if (relay_) relay_->end();               // while there are an executor and a wake-up to use; it may still be told something
+  wake_.reset();
 }
 
 void Service::ticked(std::size_t loop, Duration late) {
@@ -107,6 +130,7 @@ void Service::ticked(std::size_t loop, Duration late) {
 }
 
 std::string Service::late_loop() const {
+  if (settings_.role == Role::Worker) return "";
   for (std::size_t loop = 0; loop < last_tick_.size(); ++loop) {
     const Duration since = clock_.monotonic() - Duration(last_tick_[loop].load());
     if (since > kLateLoop) return "loop " + std::to_string(loop) + " has been busy for " + sluice::format_duration(since);
@@ -115,7 +139,7 @@ std::string Service::late_loop() const {
 }
 
 void Service::keep_house() {
-  health_.tick("database");
+  health_.tick("database", kHouseLimit);
   const Duration now = clock_.monotonic();
   if (now >= next_look_) {
     next_look_ = now + kLookEvery;
@@ -170,12 +194,13 @@ void Service::drain(const std::stop_token& hurry) {
   health_.unready("draining", "asked to end");
   worker_->pause();
   wait(settings_.lame_duck, hurry);
-  data_->close_after_answer();
+  if (data_) data_->close_after_answer();
   wait(settings_.closing, hurry);
-  data_->drain(hurry.stop_requested() ? Duration(0) : settings_.finish);
+  if (data_) data_->drain(hurry.stop_requested() ? Duration(0) : settings_.finish);
   // Its loops have ended on purpose.
   for (std::size_t loop = 0; loop < settings_.threads; ++loop) health_.forget("loop-" + std::to_string(loop));
   worker_->cut();
+  relay_->end();
   sluice::log::info("drained");
 }
 

@@ -19,6 +19,8 @@
 #include "sample-service/service/settings.h"
 #include "sample-service/trust/receivers.h"
 #include "sample-service/trust/token.h"
+#include "sample-service/wake/wake.h"
+#include "sample-service/worker/relay.h"
 
 namespace courier {
 
@@ -36,7 +38,7 @@ class Service {
   static Expected<std::unique_ptr<Service>> start(Settings settings, Extras extras, Random random, MakeTransport make_transport);
   ~Service();                              // stops at once; drain() first when clients matter
 
-  std::uint16_t port() const { return data_->port(); }
+  std::uint16_t port() const { return data_ ? data_->port() : 0; }   // 0: role Worker has none
   std::uint16_t admin_port() const { return admin_->port(); }
 
   // Unready, but serving on while endpoints and gateways catch up; then "Connection: close"; then no new connections and
@@ -47,6 +49,7 @@ class Service {
   Service(Settings settings, TokenRing tokens, Random random);
   Expected<void> open_store();
   void make_worker(MakeTransport make_transport);
+  Expected<void> make_relay();
   Expected<void> listen(const Extras& extras);
   void wait(Duration length, const std::stop_token& hurry);
   void keep_house();                       // each second on a thread of the executor
@@ -75,8 +78,10 @@ class Service {
   std::unique_ptr<Store> store_;
   std::unique_ptr<Receivers> receivers_;
   std::unique_ptr<Api> api_;
+  std::unique_ptr<Relay> relay_;           // what the API tells of what was stored
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<Worker> worker_;
+  std::unique_ptr<Wake> wake_;
   std::unique_ptr<sluice::http::Server> admin_;
   std::unique_ptr<sluice::http::Server> data_;
 };

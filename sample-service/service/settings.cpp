@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "common/http/url.h"
+#include "sample-service/store/open.h"
 
 namespace courier {
 namespace {
@@ -70,6 +71,24 @@ std::vector<std::string> split(const std::string& list) {
   return parts;
 }
 
+void read_role(Reader& read, Settings& settings) {
+  std::string role(name(settings.role));
+  read.text("COURIER_ROLE", role);
+  if (role == "api") settings.role = Role::Api;
+  else if (role == "worker") settings.role = Role::Worker;
+  else if (role != "all") read.keep(fail(Error::Kind::Invalid, "COURIER_ROLE: '" + role + "' is not one of api, worker, all").value());
+  read.text("COURIER_DATABASE", settings.database);
+  read.number<std::size_t>("COURIER_DATABASE_CONNECTIONS", settings.connections, 1, 64);
+  read.text("COURIER_BROKER", settings.broker);
+  if (is_postgres_uri(settings.database)) return;
+  if (settings.role != Role::All) {
+    read.keep(fail(Error::Kind::Invalid, "COURIER_ROLE: '" + role +
+                                             "' shares its database with others, so COURIER_DATABASE must be a postgres:// URI; "
+                                             "an SQLite file belongs to one process, of role 'all'")
+                  .value());
+  }
+}
+
 void read_edge(Reader& read, Settings& settings) {
   EdgeOptions& edge = settings.edge;
   edge.auth_required = read.second_of("COURIER_AUTH", "off", "required");
@@ -110,6 +129,15 @@ void read_edge(Reader& read, Settings& settings) {
 
 }  // namespace
 
+std::string_view name(Role role) {
+  switch (role) {
+    case Role::Api: return "api";
+    case Role::Worker: return "worker";
+    case Role::All: return "all";
+  }
+  return "all";
+}
+
 Environment process_environment() {
   return [](const std::string& name) -> std::optional<std::string> {
     const char* value = std::getenv(name.c_str());
@@ -131,7 +159,7 @@ Expected<Settings> read_settings(const Environment& environment) {
   read.number<std::uint16_t>("COURIER_HTTP_PORT", settings.port, 0, 65535);
   read.number<std::uint16_t>("COURIER_ADMIN_PORT", settings.admin_port, 0, 65535);
   read.number<std::size_t>("COURIER_THREADS", settings.threads, 1, 64);
-  read.text("COURIER_DATABASE", settings.database);
+  read_role(read, settings);
   settings.database_is_hard = read.second_of("COURIER_READY_NEEDS_DATABASE", "no", "yes");
   read.number<std::size_t>("COURIER_QUEUE", settings.queue, 1, 100'000);
   read_edge(read, settings);

@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "sample-service/api/api.h"
 #include "sample-service/api/edge.h"
@@ -14,14 +15,21 @@
 
 namespace courier {
 
+// What a process does. Api and Worker share a PostgreSQL database; All is whole by itself.
+enum class Role { Api, Worker, All };
+std::string_view name(Role role);
+
 struct Settings {
   Identity identity{};
+  Role role = Role::All;
   std::string revision = "unknown";
   std::string address = "0.0.0.0";
   std::uint16_t port = 8080;
   std::uint16_t admin_port = 9090;
   std::size_t threads = 1;                 // of the data port
-  std::string database = "courier.db";
+  std::string database = "courier.db";     // StoreOptions::database
+  std::size_t connections = 4;             // to PostgreSQL
+  std::string broker{};                    // RedisOptions::uri; empty: wake-ups within the process, and polling
   bool database_is_hard = false;           // unready while it does not answer
   std::size_t queue = 256;                 // requests that may wait for the database
   EdgeOptions edge{};

@@ -28,7 +28,8 @@ class FaultsContract : public StoreContract {
 
   // Runs work(say) in a child process and kills it once it has said `lines` lines, and `microseconds` later; returns all
   // that it said.
-  std::vector<std::string> killed_after(std::size_t lines, int microseconds, const std::function<void(const std::function<void(const std::string&)>&)>& work) {
+  std::vector<std::string> killed_after(std::size_t lines, int microseconds,
+                                        const std::function<void(const std::function<void(const std::string&)>&)>& work) {
     int pipe_ends[2];
     if (::pipe(pipe_ends) != 0) return {};
     const pid_t child = ::fork();
@@ -60,7 +61,8 @@ class FaultsContract : public StoreContract {
     ::waitpid(child, &status, 0);
     EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) << "the child ended by itself with " << status;
     std::vector<std::string> found;
-    for (std::size_t begin = 0, end = 0; (end = said.find('\n', begin)) != std::string::npos; begin = end + 1) found.push_back(said.substr(begin, end - begin));
+    for (std::size_t begin = 0, end = 0; (end = said.find('\n', begin)) != std::string::npos; begin = end + 1)
+      found.push_back(said.substr(begin, end - begin));
     return found;
   }
 };
@@ -159,7 +161,8 @@ TEST_P(FaultsContract, AMigrationThatIsKilledAnywhereIsCompletedByTheNextCourier
 }
 
 TEST_P(FaultsContract, WhatCannotBeOpenedSaysWhy) {
-  const auto lost = open_store({.database = GetParam() == "sqlite" ? "/nowhere/at/all.db" : "postgres://courier:secret-word@127.0.0.1:1/courier"});
+  const auto lost =
+      open_store({.database = GetParam() == "sqlite" ? "/nowhere/at/all.db" : "postgres://courier:secret-word@127.0.0.1:1/courier"});
   ASSERT_FALSE(lost);
   EXPECT_TRUE(lost.error().is(Error::Kind::Unavailable)) << lost.error().message;
   EXPECT_EQ(lost.error().message.find("secret-word"), std::string::npos) << lost.error().message;
@@ -190,7 +193,9 @@ class PostgresFaults : public FaultsContract {
     return std::move(*session);
   }
 };
-std::vector<std::string> postgres_if_there() { return engines().size() > 1 ? std::vector<std::string>{"postgres"} : std::vector<std::string>{}; }
+std::vector<std::string> postgres_if_there() {
+  return engines().size() > 1 ? std::vector<std::string>{"postgres"} : std::vector<std::string>{};
+}
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(PostgresFaults);
 INSTANTIATE_TEST_SUITE_P(Engines, PostgresFaults, ::testing::ValuesIn(postgres_if_there()));
 

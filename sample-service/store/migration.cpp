@@ -37,8 +37,8 @@ Expected<void> check_checksums(const std::vector<Migration>& known, const std::v
     const Migration* migration = find(known, row.version);
     if (!migration || migration->checksum == row.checksum) continue;
     return fail(Error::Kind::Invalid, "schema: migration " + called(row.version, row.name) + " was applied with checksum " +
-                                          row.checksum.substr(0, 12) + ", but this courier has it with " + migration->checksum.substr(0, 12) +
-                                          "; applied migrations must never be edited: add a new one");
+                                          row.checksum.substr(0, 12) + ", but this courier has it with " +
+                                          migration->checksum.substr(0, 12) + "; applied migrations must never be edited: add a new one");
   }
   return {};
 }
@@ -52,7 +52,9 @@ bool is_applied(const std::vector<AppliedMigration>& applied, int version) {
 std::string_view name(Phase phase) { return phase == Phase::Expand ? "expand" : "contract"; }
 
 Expected<Migration> parse_migration(std::string_view file_name, std::string_view text, std::string_view engine) {
-  const auto wrong = [&](const std::string& what) { return fail(Error::Kind::Invalid, "migration '" + std::string(file_name) + "': " + what); };
+  const auto wrong = [&](const std::string& what) {
+    return fail(Error::Kind::Invalid, "migration '" + std::string(file_name) + "': " + what);
+  };
   Migration migration;
   migration.checksum = sluice::sha256_hex(text);
   const auto digits = std::from_chars(file_name.data(), file_name.data() + file_name.size(), migration.version);
@@ -70,7 +72,8 @@ Expected<Migration> parse_migration(std::string_view file_name, std::string_view
   constexpr std::string_view kDown = "\n-- down\n";
   const auto up = text.find(kUp);
   const auto down = text.find(kDown);
-  if (up == std::string_view::npos || down == std::string_view::npos || down < up) return wrong("it lacks the lines '-- up' and then '-- down'");
+  if (up == std::string_view::npos || down == std::string_view::npos || down < up)
+    return wrong("it lacks the lines '-- up' and then '-- down'");
   migration.up = in_dialect(text.substr(up + kUp.size(), down - up - kUp.size()), engine);
   migration.down = in_dialect(text.substr(down + kDown.size()), engine);
   return migration;
@@ -89,8 +92,9 @@ Expected<std::vector<Migration>> plan_start(const std::vector<Migration>& known,
   if (auto same = check_checksums(known, applied); !same) return tl::make_unexpected(same.error());
   for (const AppliedMigration& row : applied) {
     if (find(known, row.version) || row.phase == Phase::Expand) continue;
-    return fail(Error::Kind::Invalid, "schema: contract migration " + called(row.version, row.name) +
-                                          " was applied, which this courier does not know: it removed what this one may use. Run a courier that knows it");
+    return fail(Error::Kind::Invalid,
+                "schema: contract migration " + called(row.version, row.name) +
+                    " was applied, which this courier does not know: it removed what this one may use. Run a courier that knows it");
   }
   std::vector<Migration> plan;
   const Migration* waiting = nullptr;
@@ -99,8 +103,9 @@ Expected<std::vector<Migration>> plan_start(const std::vector<Migration>& known,
     if (migration.phase == Phase::Contract) {
       if (!waiting) waiting = &migration;
     } else if (waiting) {
-      return fail(Error::Kind::Invalid, "schema: this courier needs migration " + called(migration.version, migration.name) + ", which comes after contract migration " +
-                                            called(waiting->version, waiting->name) + ". When no older courier runs any more: courier migrate up");
+      return fail(Error::Kind::Invalid, "schema: this courier needs migration " + called(migration.version, migration.name) +
+                                            ", which comes after contract migration " + called(waiting->version, waiting->name) +
+                                            ". When no older courier runs any more: courier migrate up");
     } else {
       plan.push_back(migration);
     }

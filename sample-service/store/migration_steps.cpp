@@ -20,7 +20,8 @@ const Statement kStrange[] = {{"schema_strange", "SELECT count(*) FROM sqlite_ma
                               {"schema_strange", "SELECT count(*) FROM information_schema.tables WHERE table_schema = current_schema() "
                                                  "AND table_name = 'messages'"}};
 const Statement kList{"schema_list", "SELECT version, name, checksum, phase FROM schema_migrations ORDER BY version"};
-const Statement kRecord{"schema_record", "INSERT INTO schema_migrations (version, name, checksum, phase, applied) VALUES ($1, $2, $3, $4, $5)"};
+const Statement kRecord{"schema_record",
+                        "INSERT INTO schema_migrations (version, name, checksum, phase, applied) VALUES ($1, $2, $3, $4, $5)"};
 const Statement kForget{"schema_forget", "DELETE FROM schema_migrations WHERE version = $1"};
 // Any number that nobody else uses: this one is "courier" in ASCII.
 const Statement kLock{"schema_lock", "SELECT pg_try_advisory_lock(27988572915721586)::int"};
@@ -42,7 +43,8 @@ Expected<void> patiently(const std::function<Expected<void>()>& step) {
   return fail("gave up waiting for a lock", Error{Error::Kind::Unavailable, done.error().message, 0, {}});
 }
 
-Expected<void> in_transaction(Session& session, std::string_view engine, const std::string& sql, const Statement& note, const std::vector<Value>& values) {
+Expected<void> in_transaction(Session& session, std::string_view engine, const std::string& sql, const Statement& note,
+                              const std::vector<Value>& values) {
   if (is_postgres(engine)) {
     if (auto set = session.set_patience(kLockWait); !set) return set;
   }
@@ -86,20 +88,23 @@ Expected<std::vector<AppliedMigration>> applied_migrations(Session& session, std
     const auto strange = session.run(kStrange[dialect], {});
     if (!strange) return tl::make_unexpected(strange.error());
     if (strange->rows.at(0).number(0) == 0) return applied;
-    return fail(Error::Kind::Invalid, "schema: there is a table 'messages' but no 'schema_migrations': this database was not made by this courier; name another one");
+    return fail(
+        Error::Kind::Invalid,
+        "schema: there is a table 'messages' but no 'schema_migrations': this database was not made by this courier; name another one");
   }
   const auto list = session.run(kList, {});
   if (!list) return tl::make_unexpected(list.error());
   for (const Row& row : list->rows) {
-    applied.push_back({static_cast<int>(row.number(0)), row.text(1), row.text(2), row.text(3) == "contract" ? Phase::Contract : Phase::Expand});
+    applied.push_back(
+        {static_cast<int>(row.number(0)), row.text(1), row.text(2), row.text(3) == "contract" ? Phase::Contract : Phase::Expand});
   }
   return applied;
 }
 
 Expected<void> apply_migration(Session& session, std::string_view engine, const Migration& migration, sluice::Time now) {
   auto done = in_transaction(session, engine, std::string(kTable) + ";\n" + migration.up, kRecord,
-                             {static_cast<long long>(migration.version), migration.name, migration.checksum, std::string(name(migration.phase)),
-                              static_cast<long long>(now.time_since_epoch().count())});
+                             {static_cast<long long>(migration.version), migration.name, migration.checksum,
+                              std::string(name(migration.phase)), static_cast<long long>(now.time_since_epoch().count())});
   if (!done) return fail("migration " + std::to_string(migration.version) + " (" + migration.name + ")", done.error());
   return done;
 }

@@ -12,7 +12,9 @@ using sluice::Error;
 Migration migration(int version, Phase phase, std::string up = "", std::string down = "") {
   return {version, "m" + std::to_string(version), phase, std::move(up), std::move(down), "sum" + std::to_string(version)};
 }
-AppliedMigration applied(int version, Phase phase = Phase::Expand) { return {version, "m" + std::to_string(version), "sum" + std::to_string(version), phase}; }
+AppliedMigration applied(int version, Phase phase = Phase::Expand) {
+  return {version, "m" + std::to_string(version), "sum" + std::to_string(version), phase};
+}
 
 std::string versions(const Expected<std::vector<Migration>>& plan) {
   if (!plan) return plan.error().message;
@@ -51,15 +53,18 @@ TEST(Migrations, AnEditedMigrationIsRefused) {
 }
 
 TEST(Migrations, AFileSaysItsPhaseUpAndDown) {
-  const auto parsed = parse_migration("0007_more.sql", "-- phase: contract\n-- up\nUP @sequence@ x @without_rowid@;\n-- down\nDOWN;\n", "sqlite");
+  const auto parsed =
+      parse_migration("0007_more.sql", "-- phase: contract\n-- up\nUP @sequence@ x @without_rowid@;\n-- down\nDOWN;\n", "sqlite");
   ASSERT_TRUE(parsed) << parsed.error().message;
   EXPECT_EQ(parsed->version, 7);
   EXPECT_EQ(parsed->name, "more");
   EXPECT_EQ(parsed->phase, Phase::Contract);
   EXPECT_EQ(parsed->up, "UP INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT x WITHOUT ROWID;");
   EXPECT_EQ(parsed->down, "DOWN;\n");
-  for (const auto& [name, text] : std::map<std::string, std::string>{{"more.sql", "-- phase: expand\n-- up\n-- down\n"}, {"0001_a.sql", "-- up\n-- down\n"},
-                                                                     {"0001_b.sql", "-- phase: both\n-- up\n-- down\n"}, {"0001_c.sql", "-- phase: expand\n-- up\n"}}) {
+  for (const auto& [name, text] : std::map<std::string, std::string>{{"more.sql", "-- phase: expand\n-- up\n-- down\n"},
+                                                                     {"0001_a.sql", "-- up\n-- down\n"},
+                                                                     {"0001_b.sql", "-- phase: both\n-- up\n-- down\n"},
+                                                                     {"0001_c.sql", "-- phase: expand\n-- up\n"}}) {
     EXPECT_FALSE(parse_migration(name, text, "sqlite")) << name;
   }
 }
@@ -77,7 +82,8 @@ TEST(Migrations, ThoseOfThisCourierAreAllReadAndNumberedFromOne) {
 
 class MigrationContract : public ::testing::TestWithParam<std::string> {
  protected:
-  MigrationContract() : database(GetParam()), store(connect_store({.database = database.uri(), .connections = 2})), known(known_migrations(GetParam())) {}
+  MigrationContract()
+      : database(GetParam()), store(connect_store({.database = database.uri(), .connections = 2})), known(known_migrations(GetParam())) {}
   std::vector<int> versions_applied() {
     auto session = store->session();
     EXPECT_TRUE(session);
@@ -93,7 +99,8 @@ class MigrationContract : public ::testing::TestWithParam<std::string> {
     return work(**session);
   }
   Expected<Answer> post(const std::string& key) {
-    return store->intake({.tenant = "default", .route = "r", .key = key, .fingerprint = "f", .answer = {}, .now = at(1), .expires = at(9)}, {.id = key, .tenant = "default"}, "http://sink/", "");
+    return store->intake({.tenant = "default", .route = "r", .key = key, .fingerprint = "f", .answer = {}, .now = at(1), .expires = at(9)},
+                         {.id = key, .tenant = "default"}, "http://sink/", "");
   }
 
   TestDatabase database;
@@ -125,10 +132,12 @@ TEST_P(MigrationContract, TheOldCourierWorksOnWhatTheNewOneHasExpanded) {
   // What the next version might bring: a column with a default, an index and a table.
   auto next = known;
   const int version = known.back().version + 1;
-  next.push_back(migration(version, Phase::Expand,
-                           "ALTER TABLE deliveries ADD COLUMN region TEXT NOT NULL DEFAULT 'eu'; ALTER TABLE messages ADD COLUMN size BIGINT NOT NULL DEFAULT 0; "
-                           "CREATE INDEX by_region ON deliveries (region); CREATE TABLE regions (id TEXT NOT NULL PRIMARY KEY);",
-                           "DROP TABLE regions; DROP INDEX by_region; ALTER TABLE messages DROP COLUMN size; ALTER TABLE deliveries DROP COLUMN region;"));
+  next.push_back(migration(
+      version, Phase::Expand,
+      "ALTER TABLE deliveries ADD COLUMN region TEXT NOT NULL DEFAULT 'eu'; ALTER TABLE messages ADD COLUMN size BIGINT NOT NULL DEFAULT "
+      "0; "
+      "CREATE INDEX by_region ON deliveries (region); CREATE TABLE regions (id TEXT NOT NULL PRIMARY KEY);",
+      "DROP TABLE regions; DROP INDEX by_region; ALTER TABLE messages DROP COLUMN size; ALTER TABLE deliveries DROP COLUMN region;"));
   ASSERT_TRUE(with_session([&](Session& session) { return migrate_on_start(session, GetParam(), next, at(2)); }));
   EXPECT_EQ(versions_applied().back(), version);
 
@@ -152,7 +161,8 @@ TEST_P(MigrationContract, TheOldCourierWorksOnWhatTheNewOneHasExpanded) {
 
 TEST_P(MigrationContract, AContractWaitsForTheCommandAndThenKeepsTheOldOut) {
   auto next = known;
-  next.push_back(migration(known.back().version + 1, Phase::Contract, "DROP TABLE delivery_stats;", "CREATE TABLE delivery_stats (endpoint TEXT NOT NULL PRIMARY KEY);"));
+  next.push_back(migration(known.back().version + 1, Phase::Contract, "DROP TABLE delivery_stats;",
+                           "CREATE TABLE delivery_stats (endpoint TEXT NOT NULL PRIMARY KEY);"));
   ASSERT_TRUE(with_session([&](Session& session) { return migrate_on_start(session, GetParam(), next, at(1)); }));
   EXPECT_EQ(versions_applied().size(), known.size());
   ASSERT_TRUE(with_session([&](Session& session) { return migrate_up(session, GetParam(), next, at(2)); }));

@@ -14,9 +14,11 @@ std::unique_ptr<SqlStore> connect_store(const StoreOptions& options) {
   auto observer = std::make_unique<Observer>(options.metrics, options.slow);
   Observer& seen = *observer;
   if (is_postgres_uri(options.database)) {
-    return std::make_unique<PostgresStore>("postgres", options.connections, [uri = options.database, &seen] { return open_postgres_session(uri, seen); }, std::move(observer));
+    return std::make_unique<PostgresStore>(
+        "postgres", options.connections, [uri = options.database, &seen] { return open_postgres_session(uri, seen); }, std::move(observer));
   }
-  return std::make_unique<SqlStore>("sqlite", 1, [path = options.database, &seen] { return open_sqlite_session(path, seen); }, std::move(observer));
+  return std::make_unique<SqlStore>(
+      "sqlite", 1, [path = options.database, &seen] { return open_sqlite_session(path, seen); }, std::move(observer));
 }
 
 Expected<std::unique_ptr<Store>> open_store(const StoreOptions& options) {

@@ -62,7 +62,8 @@ class PostgresSession final : public Session {
     std::vector<int> lengths;
     for (const std::string& text : texts) {
       // The wire format is the same, but a text with a zero byte would be cut where it stands.
-      if (text.find('\0') != std::string::npos) return fail(Error::Kind::Invalid, "database: a text holds a zero byte, which it cannot store");
+      if (text.find('\0') != std::string::npos)
+        return fail(Error::Kind::Invalid, "database: a text holds a zero byte, which it cannot store");
       pointers.push_back(text.c_str());
       lengths.push_back(static_cast<int>(text.size()));
     }
@@ -123,7 +124,12 @@ class PostgresSession final : public Session {
     ResultPtr last;
     std::optional<Error> failure;
     for (;;) {
-      if (!wait_for_answer(give_up)) return lost(step, PQstatus(connection_.get()) == CONNECTION_OK ? "no answer in 5 s" : trimmed(PQerrorMessage(connection_.get())));
+      if (!wait_for_answer(give_up)) {
+        const bool silent = PQstatus(connection_.get()) == CONNECTION_OK;
+        auto gone = lost(step, silent ? "no answer in 5 s" : trimmed(PQerrorMessage(connection_.get())));
+        repeat_ = !silent;                 // a server that says nothing would take as long again
+        return gone;
+      }
       ResultPtr next(PQgetResult(connection_.get()));
       if (!next) break;
       const auto status = PQresultStatus(next.get());
@@ -204,14 +210,15 @@ Expected<std::unique_ptr<Session>> open_postgres_session(const std::string& uri,
   }
   PQconninfoFree(options);
   // What the URI says comes last and wins.
-  static constexpr std::array<const char*, 8> kNames{"connect_timeout", "application_name", "client_encoding", "keepalives_idle", "tcp_user_timeout",
-                                                     "options", "dbname", nullptr};
+  static constexpr std::array<const char*, 8> kNames{"connect_timeout",  "application_name", "client_encoding", "keepalives_idle",
+                                                     "tcp_user_timeout", "options",          "dbname",          nullptr};
   const std::array<const char*, 8> values{
       "2", "courier", "UTF8", "5", "5000",
       "-c lock_timeout=300 -c statement_timeout=4000 -c idle_in_transaction_session_timeout=4000 -c timezone=UTC", uri.c_str(), nullptr};
   ConnectionPtr connection(PQconnectdbParams(kNames.data(), values.data(), 1));
   if (!connection || PQstatus(connection.get()) != CONNECTION_OK) {
-    return fail(Error::Kind::Unavailable, "database: cannot connect: " + (connection ? trimmed(PQerrorMessage(connection.get())) : "out of memory"));
+    return fail(Error::Kind::Unavailable,
+                "database: cannot connect: " + (connection ? trimmed(PQerrorMessage(connection.get())) : "out of memory"));
   }
   PQsetnonblocking(connection.get(), 1);
   return std::make_unique<PostgresSession>(std::move(connection), observer);

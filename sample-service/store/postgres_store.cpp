@@ -11,13 +11,17 @@ using sluice::Error;
 // Key and effect are one statement, so they are there together or not at all. A racing duplicate waits in ON CONFLICT
 // until the first one has ended, at most lock_timeout long.
 const Statement kIntake{"intake",
-  "WITH " COURIER_TARGETS_SQL ", "
-  "remembered AS (INSERT INTO " COURIER_KEY_COLUMNS_SQL " SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9 WHERE EXISTS (SELECT 1 FROM targets) "
-  COURIER_REMEMBER_TAIL_SQL "RETURNING 1 AS one), "
-  "message AS (INSERT INTO " COURIER_MESSAGE_COLUMNS_SQL " SELECT $10, $1, $11, $12, $13, $14, $15 FROM remembered), "
-  "delivery AS (INSERT INTO " COURIER_DELIVERY_COLUMNS_SQL " SELECT $10, endpoint, $1, receiver, url, $14, 0, 0, $8, 0, 0, '' FROM targets, remembered), "
-  "notice AS (INSERT INTO outbox (kind, reference, created) SELECT 0, $10, $8 FROM remembered) "
-  "SELECT count(*) FROM remembered"};
+                        "WITH " COURIER_TARGETS_SQL
+                        ", "
+                        "remembered AS (INSERT INTO " COURIER_KEY_COLUMNS_SQL
+                        " SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9 WHERE EXISTS (SELECT 1 FROM targets) " COURIER_REMEMBER_TAIL_SQL
+                        "RETURNING 1 AS one), "
+                        "message AS (INSERT INTO " COURIER_MESSAGE_COLUMNS_SQL
+                        " SELECT $10, $1, $11, $12, $13, $14, $15 FROM remembered), "
+                        "delivery AS (INSERT INTO " COURIER_DELIVERY_COLUMNS_SQL
+                        " SELECT $10, endpoint, $1, receiver, url, $14, 0, 0, $8, 0, 0, '' FROM targets, remembered), "
+                        "notice AS (INSERT INTO outbox (kind, reference, created) SELECT 0, $10, $8 FROM remembered) "
+                        "SELECT count(*) FROM remembered"};
 
 // SKIP LOCKED: another process that claims from the same receiver takes the next ones. The picks come as lists.
 const Statement kClaim{"claim",

@@ -13,16 +13,21 @@ using sluice::fail;
 // Locks the tenant in PostgreSQL (a row that is updated), so that two callers cannot both create the last one allowed.
 const Statement kLockTenant{"endpoint_tenant", "UPDATE tenants SET name = name WHERE id = $1"};
 const Statement kCount{"endpoint_count", "SELECT count(*) FROM endpoints WHERE tenant = $1"};
-const Statement kCreate{"endpoint_create", "INSERT INTO endpoints (" COURIER_ENDPOINT_COLUMNS_SQL ") VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $8)"};
+const Statement kCreate{"endpoint_create",
+                        "INSERT INTO endpoints (" COURIER_ENDPOINT_COLUMNS_SQL ") VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $8)"};
 const Statement kGet{"endpoint", "SELECT " COURIER_ENDPOINT_COLUMNS_SQL " FROM endpoints WHERE id = $1 AND tenant = $2"};
-const Statement kList{"endpoints", "SELECT " COURIER_ENDPOINT_COLUMNS_SQL " FROM endpoints WHERE tenant = $1 AND id < $2 ORDER BY id DESC LIMIT $3"};
-const Statement kUpdate{"endpoint_update", "UPDATE endpoints SET url = $4, secret = $5, topics = $6, state = $7, max_inflight = $8, updated = $9, "
-                                           "version = version + 1 WHERE id = $1 AND tenant = $2 AND version = $3 RETURNING " COURIER_ENDPOINT_COLUMNS_SQL};
-const Statement kDelete{"endpoint_delete", "DELETE FROM endpoints WHERE id = $1 AND tenant = $2 AND ($3 = 0 OR version = $3) RETURNING version"};
+const Statement kList{"endpoints",
+                      "SELECT " COURIER_ENDPOINT_COLUMNS_SQL " FROM endpoints WHERE tenant = $1 AND id < $2 ORDER BY id DESC LIMIT $3"};
+const Statement kUpdate{"endpoint_update",
+                        "UPDATE endpoints SET url = $4, secret = $5, topics = $6, state = $7, max_inflight = $8, updated = $9, "
+                        "version = version + 1 WHERE id = $1 AND tenant = $2 AND version = $3 RETURNING " COURIER_ENDPOINT_COLUMNS_SQL};
+const Statement kDelete{"endpoint_delete",
+                        "DELETE FROM endpoints WHERE id = $1 AND tenant = $2 AND ($3 = 0 OR version = $3) RETURNING version"};
 const Statement kNotice{"endpoint_notice", "INSERT INTO outbox (kind, reference, created) VALUES (1, $1, $2)"};
-const Statement kStats{"endpoint_stats", "SELECT COALESCE(s.pending, 0), COALESCE(s.delivered, 0), COALESCE(s.dead, 0), COALESCE(s.attempts, 0), "
-                                         "COALESCE(s.refreshed, 0) FROM endpoints e LEFT JOIN delivery_stats s ON s.endpoint = e.id "
-                                         "WHERE e.id = $1 AND e.tenant = $2"};
+const Statement kStats{"endpoint_stats",
+                       "SELECT COALESCE(s.pending, 0), COALESCE(s.delivered, 0), COALESCE(s.dead, 0), COALESCE(s.attempts, 0), "
+                       "COALESCE(s.refreshed, 0) FROM endpoints e LEFT JOIN delivery_stats s ON s.endpoint = e.id "
+                       "WHERE e.id = $1 AND e.tenant = $2"};
 
 // ",a,b,", or nothing: see intake_sql.h.
 std::string text_of(const std::vector<std::string>& topics) {
@@ -73,10 +78,12 @@ Expected<Endpoint> SqlStore::create_endpoint(const Endpoint& endpoint) {
     const auto count = session.run(kCount, {endpoint.tenant});
     if (!count) return tl::make_unexpected(count.error());
     if (count->rows.front().number(0) >= static_cast<long long>(kMaxEndpoints)) {
-      return fail(Error::Kind::Forbidden, "tenant '" + endpoint.tenant + "' has " + std::to_string(kMaxEndpoints) + " endpoints, which is the most; delete one first");
+      return fail(Error::Kind::Forbidden, "tenant '" + endpoint.tenant + "' has " + std::to_string(kMaxEndpoints) +
+                                              " endpoints, which is the most; delete one first");
     }
-    const auto made = session.run(kCreate, {endpoint.id, endpoint.tenant, endpoint.url, endpoint.secret, text_of(endpoint.topics),
-                                            static_cast<long long>(endpoint.state), static_cast<long long>(endpoint.max_inflight), to_sql(endpoint.created)});
+    const auto made = session.run(
+        kCreate, {endpoint.id, endpoint.tenant, endpoint.url, endpoint.secret, text_of(endpoint.topics),
+                  static_cast<long long>(endpoint.state), static_cast<long long>(endpoint.max_inflight), to_sql(endpoint.created)});
     if (!made) {
       if (made.error().is(Error::Kind::Exists)) return fail(Error::Kind::Exists, "there is an endpoint '" + endpoint.id + "' already");
       return tl::make_unexpected(made.error());
@@ -108,8 +115,9 @@ Expected<Slice<Endpoint>> SqlStore::endpoints(const std::string& tenant, const P
 
 Expected<Endpoint> SqlStore::update_endpoint(const Endpoint& endpoint) {
   return in_transaction("update_endpoint", Repeat::No, [&](Session& session) -> Expected<Endpoint> {
-    const auto done = session.run(kUpdate, {endpoint.id, endpoint.tenant, endpoint.version, endpoint.url, endpoint.secret, text_of(endpoint.topics),
-                                            static_cast<long long>(endpoint.state), static_cast<long long>(endpoint.max_inflight), to_sql(endpoint.updated)});
+    const auto done = session.run(
+        kUpdate, {endpoint.id, endpoint.tenant, endpoint.version, endpoint.url, endpoint.secret, text_of(endpoint.topics),
+                  static_cast<long long>(endpoint.state), static_cast<long long>(endpoint.max_inflight), to_sql(endpoint.updated)});
     if (!done) return tl::make_unexpected(done.error());
     if (done->rows.empty()) return missed(session, endpoint.tenant, endpoint.id, endpoint.version);
     Endpoint updated = endpoint_of(done->rows.front());

@@ -14,26 +14,30 @@ const Statement kOutbox{"outbox", "SELECT sequence, kind, reference FROM outbox 
 const Statement kForget{"outbox_forget", "DELETE FROM outbox WHERE sequence = $1"};
 const Statement kOverdue{"overdue", "SELECT message FROM (SELECT message, run_after FROM deliveries WHERE state = 0 AND run_after <= $1 "
                                     "ORDER BY run_after LIMIT $2) late GROUP BY message"};
-const Statement kQueue{"queue", "SELECT count(*), COALESCE(sum(CASE WHEN run_after <= $1 THEN 1 ELSE 0 END), 0), COALESCE(min(run_after), $1) "
-                                "FROM deliveries WHERE state = 0"};
+const Statement kQueue{"queue",
+                       "SELECT count(*), COALESCE(sum(CASE WHEN run_after <= $1 THEN 1 ELSE 0 END), 0), COALESCE(min(run_after), $1) "
+                       "FROM deliveries WHERE state = 0"};
 const Statement kOutboxAge{"outbox_age", "SELECT count(*), COALESCE(min(created), $1) FROM outbox"};
 
 const Statement kForgetStats{"stats_forget", "DELETE FROM delivery_stats"};
-const Statement kStats{"stats_count",
-                       "INSERT INTO delivery_stats (endpoint, pending, delivered, dead, attempts, refreshed) "
-                       "SELECT endpoint, sum(CASE WHEN state = 0 THEN 1 ELSE 0 END), sum(CASE WHEN state = 1 THEN 1 ELSE 0 END), "
-                       "sum(CASE WHEN state = 2 THEN 1 ELSE 0 END), sum(attempts), $1 FROM deliveries WHERE endpoint <> '' GROUP BY endpoint"};
+const Statement kStats{
+    "stats_count",
+    "INSERT INTO delivery_stats (endpoint, pending, delivered, dead, attempts, refreshed) "
+    "SELECT endpoint, sum(CASE WHEN state = 0 THEN 1 ELSE 0 END), sum(CASE WHEN state = 1 THEN 1 ELSE 0 END), "
+    "sum(CASE WHEN state = 2 THEN 1 ELSE 0 END), sum(attempts), $1 FROM deliveries WHERE endpoint <> '' GROUP BY endpoint"};
 
 const Statement kPruneKeys{"prune_keys", "DELETE FROM idempotency WHERE (tenant, route, key) IN ("
                                          "SELECT tenant, route, key FROM idempotency WHERE expires <= $1 LIMIT $2)"};
-const Statement kPruneMessages{"prune_messages",
-                               "DELETE FROM messages WHERE id IN (SELECT m.id FROM messages m WHERE m.received < $1 AND NOT EXISTS ("
-                               "SELECT 1 FROM deliveries d WHERE d.message = m.id AND d.state = 0) ORDER BY m.received LIMIT $2) RETURNING id"};
+const Statement kPruneMessages{
+    "prune_messages",
+    "DELETE FROM messages WHERE id IN (SELECT m.id FROM messages m WHERE m.received < $1 AND NOT EXISTS ("
+    "SELECT 1 FROM deliveries d WHERE d.message = m.id AND d.state = 0) ORDER BY m.received LIMIT $2) RETURNING id"};
 const Statement kPruneDeliveries{"prune_deliveries", "DELETE FROM deliveries WHERE message = $1 AND state <> 0"};
 const Statement kStillPending{"prune_check", "SELECT count(*) FROM deliveries WHERE message = $1"};
 
-const Statement kLead{"lead", "INSERT INTO leaders (chore, holder, until) VALUES ($1, $2, $4) ON CONFLICT (chore) DO UPDATE "
-                              "SET holder = excluded.holder, until = excluded.until WHERE leaders.holder = excluded.holder OR leaders.until <= $3"};
+const Statement kLead{"lead",
+                      "INSERT INTO leaders (chore, holder, until) VALUES ($1, $2, $4) ON CONFLICT (chore) DO UPDATE "
+                      "SET holder = excluded.holder, until = excluded.until WHERE leaders.holder = excluded.holder OR leaders.until <= $3"};
 
 std::string joined(const std::vector<std::string>& items) {
   std::string text;
@@ -71,7 +75,8 @@ Expected<void> SqlStore::forget_notices(const std::vector<long long>& sequences)
 Expected<void> SqlStore::forget_notices_of(const std::vector<std::string>& references) {
   if (references.empty()) return {};
   const Statement forget{"outbox_forget_of", "DELETE FROM outbox WHERE reference IN " + listed()};
-  return on_session("forget_notices_of", Repeat::Yes, [&](Session& session) { return without_result(session.run(forget, {joined(references)})); });
+  return on_session("forget_notices_of", Repeat::Yes,
+                    [&](Session& session) { return without_result(session.run(forget, {joined(references)})); });
 }
 
 Expected<std::vector<std::string>> SqlStore::overdue(Time since, std::size_t limit) {

@@ -11,24 +11,29 @@ namespace {
 using sluice::Error;
 using sluice::fail;
 
-const Statement kRemember{"intake_key", "WITH " COURIER_TARGETS_SQL "INSERT INTO " COURIER_KEY_COLUMNS_SQL
-                                        " SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9 WHERE EXISTS (SELECT 1 FROM targets) " COURIER_REMEMBER_TAIL_SQL};
+const Statement kRemember{"intake_key",
+                          "WITH " COURIER_TARGETS_SQL "INSERT INTO " COURIER_KEY_COLUMNS_SQL
+                          " SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9 WHERE EXISTS (SELECT 1 FROM targets) " COURIER_REMEMBER_TAIL_SQL};
 const Statement kMessage{"intake_message", "INSERT INTO " COURIER_MESSAGE_COLUMNS_SQL " VALUES ($10, $1, $11, $12, $13, $14, $15)"};
 const Statement kDeliveries{"intake_deliveries", "WITH " COURIER_TARGETS_SQL "INSERT INTO " COURIER_DELIVERY_COLUMNS_SQL
                                                  " SELECT $10, endpoint, $1, receiver, url, $14, 0, 0, $8, 0, 0, '' FROM targets"};
 const Statement kNotice{"intake_notice", "INSERT INTO outbox (kind, reference, created) VALUES (0, $10, $8)"};
 
-const Statement kRecall{"recall", "SELECT fingerprint, status, headers, body FROM idempotency WHERE tenant = $1 AND route = $2 AND key = $3"};
+const Statement kRecall{"recall",
+                        "SELECT fingerprint, status, headers, body FROM idempotency WHERE tenant = $1 AND route = $2 AND key = $3"};
 const Statement kTenant{"tenant", "SELECT 1 FROM tenants WHERE id = $1"};
 
-const Statement kReplayKey{"replay_key", "INSERT INTO " COURIER_KEY_COLUMNS_SQL " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) " COURIER_REMEMBER_TAIL_SQL};
+const Statement kReplayKey{
+    "replay_key", "INSERT INTO " COURIER_KEY_COLUMNS_SQL " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) " COURIER_REMEMBER_TAIL_SQL};
 // Touches the row, so that pruning the message and replaying it wait for each other.
 const Statement kReplayMessage{"replay_message", "UPDATE messages SET topic = topic WHERE id = $1 AND tenant = $2"};
 const Statement kReplay{"replay", "UPDATE deliveries SET state = 0, attempts = 0, run_after = $2, lease_until = 0, fence = fence + 1 "
                                   "WHERE message = $1 AND state = 2"};
 const Statement kReplayNotice{"replay_notice", "INSERT INTO outbox (kind, reference, created) VALUES (0, $1, $2)"};
 
-std::string to_text(const std::map<std::string, std::string>& headers) { return nlohmann::json(headers).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace); }
+std::string to_text(const std::map<std::string, std::string>& headers) {
+  return nlohmann::json(headers).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
 std::map<std::string, std::string> headers_of(const std::string& text) {
   const auto json = nlohmann::json::parse(text, nullptr, false);
   return json.is_object() ? json.get<std::map<std::string, std::string>>() : std::map<std::string, std::string>();
@@ -64,10 +69,12 @@ sluice::Unexpected SqlStore::nobody(Session& session, const Once& once, const Me
   if (!tenant) return tl::make_unexpected(tenant.error());
   if (tenant->rows.empty()) return fail(Error::Kind::Invalid, "there is no tenant '" + once.tenant + "'");
   const std::string topic = message.topic.empty() ? "messages without a topic" : "the topic '" + message.topic + "'";
-  return fail(Error::Kind::Invalid, "field 'endpoint' is missing, no endpoint of '" + once.tenant + "' takes " + topic + ", and courier runs without a default");
+  return fail(Error::Kind::Invalid,
+              "field 'endpoint' is missing, no endpoint of '" + once.tenant + "' takes " + topic + ", and courier runs without a default");
 }
 
-std::vector<Value> SqlStore::intake_values(const Once& once, const Message& message, const std::string& url, const std::string& fallback_url) {
+std::vector<Value> SqlStore::intake_values(const Once& once, const Message& message, const std::string& url,
+                                           const std::string& fallback_url) {
   const std::string& direct = url.empty() ? fallback_url : url;
   std::vector<Value> values = key_values(once);
   for (Value value : {Value(message.id), Value(message.topic), Value(message.payload), Value(message.traceparent),

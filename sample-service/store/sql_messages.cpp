@@ -8,17 +8,20 @@ namespace {
 using sluice::Error;
 using sluice::fail;
 
-const Statement kMessage{"message", "SELECT id, tenant, topic, payload, traceparent, lane, received FROM messages WHERE id = $1 AND tenant = $2"};
-const Statement kDeliveries{"deliveries",
-                            "SELECT d.message, d.endpoint, d.tenant, CASE WHEN d.endpoint = '' THEN d.url ELSE COALESCE(e.url, '') END, d.state, "
-                            "d.attempts, d.run_after, d.last_error FROM deliveries d LEFT JOIN endpoints e ON e.id = d.endpoint "
-                            "WHERE d.message = $1 ORDER BY d.endpoint"};
+const Statement kMessage{"message",
+                         "SELECT id, tenant, topic, payload, traceparent, lane, received FROM messages WHERE id = $1 AND tenant = $2"};
+const Statement kDeliveries{
+    "deliveries",
+    "SELECT d.message, d.endpoint, d.tenant, CASE WHEN d.endpoint = '' THEN d.url ELSE COALESCE(e.url, '') END, d.state, "
+    "d.attempts, d.run_after, d.last_error FROM deliveries d LEFT JOIN endpoints e ON e.id = d.endpoint "
+    "WHERE d.message = $1 ORDER BY d.endpoint"};
 const Statement kMessages{"messages", "SELECT id, tenant, topic, payload, traceparent, lane, received FROM messages "
                                       "WHERE tenant = $1 AND id < $2 ORDER BY id DESC LIMIT $3"};
-const Statement kDead{"dead_letters",
-                      "SELECT d.message, d.endpoint, d.tenant, CASE WHEN d.endpoint = '' THEN d.url ELSE COALESCE(e.url, '') END, d.state, "
-                      "d.attempts, d.run_after, d.last_error FROM deliveries d LEFT JOIN endpoints e ON e.id = d.endpoint "
-                      "WHERE d.state = 2 AND d.tenant = $1 AND (d.message, d.endpoint) < ($2, $3) ORDER BY d.message DESC, d.endpoint DESC LIMIT $4"};
+const Statement kDead{
+    "dead_letters",
+    "SELECT d.message, d.endpoint, d.tenant, CASE WHEN d.endpoint = '' THEN d.url ELSE COALESCE(e.url, '') END, d.state, "
+    "d.attempts, d.run_after, d.last_error FROM deliveries d LEFT JOIN endpoints e ON e.id = d.endpoint "
+    "WHERE d.state = 2 AND d.tenant = $1 AND (d.message, d.endpoint) < ($2, $3) ORDER BY d.message DESC, d.endpoint DESC LIMIT $4"};
 
 Message message_of(const Row& row) {
   return {row.text(0), row.text(1), row.text(2), row.text(3), row.text(4), static_cast<Lane>(row.number(5)), from_sql(row.number(6))};
@@ -57,7 +60,8 @@ Expected<Slice<Delivery>> SqlStore::dead_letters(const std::string& tenant, cons
   std::string endpoint;
   if (!page.after.empty()) {
     const auto dot = page.after.find('.');
-    if (dot == std::string::npos) return fail(Error::Kind::Invalid, "cursor: '" + page.after + "' is none of this list; take it from its last page");
+    if (dot == std::string::npos)
+      return fail(Error::Kind::Invalid, "cursor: '" + page.after + "' is none of this list; take it from its last page");
     message = page.after.substr(0, dot);
     endpoint = page.after.substr(dot + 1);
   }

@@ -105,7 +105,8 @@ class SqlStore : public Store {
   // Why an intake found nobody to deliver to.
   static sluice::Unexpected nobody(Session& session, const Once& once, const Message& message);
   // Values of the intake's statements, in the order of intake_sql.h.
-  static std::vector<Value> intake_values(const Once& once, const Message& message, const std::string& url, const std::string& fallback_url);
+  static std::vector<Value> intake_values(const Once& once, const Message& message, const std::string& url,
+                                          const std::string& fallback_url);
   static Loan loan_of(const Row& row);     // columns of kLoanColumns (claim_sql.h)
 
  private:

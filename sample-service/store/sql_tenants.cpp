@@ -8,7 +8,8 @@ using sluice::Error;
 using sluice::fail;
 
 const Statement kCreate{"tenant_create", "INSERT INTO tenants (id, name, created) VALUES ($1, $2, $3)"};
-const Statement kOfKey{"tenant_of_key", "SELECT t.id, t.name, t.created FROM api_keys k JOIN tenants t ON t.id = k.tenant WHERE k.digest = $1"};
+const Statement kOfKey{"tenant_of_key",
+                       "SELECT t.id, t.name, t.created FROM api_keys k JOIN tenants t ON t.id = k.tenant WHERE k.digest = $1"};
 const Statement kAddKey{"key_add", "INSERT INTO api_keys (digest, tenant, id, created) VALUES ($1, $2, $3, $4)"};
 const Statement kRevoke{"key_revoke", "DELETE FROM api_keys WHERE tenant = $1 AND id = $2"};
 const Statement kKeys{"keys", "SELECT id, tenant, digest, created FROM api_keys WHERE tenant = $1 ORDER BY id"};
@@ -38,7 +39,8 @@ Expected<void> SqlStore::add_api_key(const ApiKey& key) {
   return on_session("add_api_key", Repeat::No, [&](Session& session) -> Expected<void> {
     const auto made = session.run(kAddKey, {key.digest, key.tenant, key.id, to_sql(key.created)});
     if (made) return {};
-    if (made.error().is(Error::Kind::Exists)) return fail(Error::Kind::Exists, "tenant '" + key.tenant + "' has a key '" + key.id + "' already, or the key is in use");
+    if (made.error().is(Error::Kind::Exists))
+      return fail(Error::Kind::Exists, "tenant '" + key.tenant + "' has a key '" + key.id + "' already, or the key is in use");
     if (made.error().is(Error::Kind::Invalid)) return fail(Error::Kind::Invalid, "there is no tenant '" + key.tenant + "'");
     return tl::make_unexpected(made.error());
   });

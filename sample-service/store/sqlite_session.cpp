@@ -33,7 +33,8 @@ class SqliteSession final : public Session {
   Expected<Result> run(const Statement& statement, const std::vector<Value>& values) override {
     const auto begin = std::chrono::steady_clock::now();
     sqlite3_stmt*& prepared = statements_[statement.name];
-    if (!prepared && sqlite3_prepare_v3(database_, statement.text.c_str(), -1, SQLITE_PREPARE_PERSISTENT, &prepared, nullptr) != SQLITE_OK) {
+    if (!prepared &&
+        sqlite3_prepare_v3(database_, statement.text.c_str(), -1, SQLITE_PREPARE_PERSISTENT, &prepared, nullptr) != SQLITE_OK) {
       return broken(statement.name);
     }
     for (std::size_t i = 0; i < values.size(); ++i) bind(prepared, i + 1, values[i]);

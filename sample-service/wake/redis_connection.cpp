@@ -54,7 +54,8 @@ Expected<RedisAddress> parse_redis_uri(const std::string& uri) {
     rest.remove_prefix(at + 1);
   }
   if (const auto slash = rest.find('/'); slash != std::string_view::npos) {
-    if (slash + 1 < rest.size() && !number_of(rest.substr(slash + 1), 1'000'000, address.database)) return wrong("its database is no number");
+    if (slash + 1 < rest.size() && !number_of(rest.substr(slash + 1), 1'000'000, address.database))
+      return wrong("its database is no number");
     rest = rest.substr(0, slash);
   }
   if (const auto colon = rest.rfind(':'); colon != std::string_view::npos) {
@@ -97,7 +98,8 @@ Expected<std::vector<RedisAnswer>> RedisConnection::exchange(const std::vector<C
       words.push_back(word.data());
       lengths.push_back(word.size());
     }
-    if (redisAppendCommandArgv(context_->redis, static_cast<int>(words.size()), words.data(), lengths.data()) != REDIS_OK) return lost("send");
+    if (redisAppendCommandArgv(context_->redis, static_cast<int>(words.size()), words.data(), lengths.data()) != REDIS_OK)
+      return lost("send");
   }
   std::vector<RedisAnswer> answers;
   for (std::size_t i = 0; i < commands.size(); ++i) {

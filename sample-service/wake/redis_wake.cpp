@@ -88,7 +88,8 @@ class RedisWake final : public Wake {
       if (done) done = read();
       if (!done) {
         has_group = false;                 // it may have been emptied, or another one
-        if (!complained) sluice::log::warn("the broker cannot be used; workers look for work by themselves", {{"error", to_string(done.error())}});
+        if (!complained)
+          sluice::log::warn("the broker cannot be used; workers look for work by themselves", {{"error", to_string(done.error())}});
         pause(kReconnect);
       } else if (complained) {
         sluice::log::info("the broker is back");
@@ -107,7 +108,8 @@ class RedisWake final : public Wake {
   }
 
   Expected<void> read() {
-    auto answer = receiver_.run({"XREADGROUP", "GROUP", kGroup, options_.consumer, "COUNT", kAtATime, "BLOCK", kBlock, "STREAMS", options_.stream, ">"});
+    auto answer = receiver_.run(
+        {"XREADGROUP", "GROUP", kGroup, options_.consumer, "COUNT", kAtATime, "BLOCK", kBlock, "STREAMS", options_.stream, ">"});
     if (!answer) return tl::make_unexpected(answer.error());
     if (answer->items.empty() || answer->items[0].items.size() < 2) return {};   // nothing came
     return take(answer->items[0].items[1].items);
@@ -138,8 +140,9 @@ class RedisWake final : public Wake {
 
   void tell(const std::string& op, bool ok, steady_clock::duration took) {
     if (!options_.metrics) return;
-    options_.metrics->histogram("dependency_request_duration_seconds", "How long operations of what courier depends on took.",
-                                sluice::metrics::request_duration_bounds(), {{"dependency", "broker"}, {"op", op}, {"outcome", ok ? "ok" : "failed"}})
+    options_.metrics
+        ->histogram("dependency_request_duration_seconds", "How long operations of what courier depends on took.",
+                    sluice::metrics::request_duration_bounds(), {{"dependency", "broker"}, {"op", op}, {"outcome", ok ? "ok" : "failed"}})
         .observe(std::chrono::duration<double>(took).count());
   }
 

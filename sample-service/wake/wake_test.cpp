@@ -64,7 +64,8 @@ TEST(RedisUri, IsReadOrSaidToBeWrongWithoutItsPassword) {
   EXPECT_EQ(full->database, 2);
   EXPECT_EQ(parse_redis_uri("redis://:word@h")->password, "word");
   EXPECT_EQ(parse_redis_uri("redis://h")->port, 6379);
-  for (const char* wrong : {"http://h", "redis://", "redis://secret@h", "redis://:secret@h:port", "redis://:secret@h:70000", "redis://:secret@h/x"}) {
+  for (const char* wrong :
+       {"http://h", "redis://", "redis://secret@h", "redis://:secret@h:port", "redis://:secret@h:70000", "redis://:secret@h/x"}) {
     const auto parsed = parse_redis_uri(wrong);
     ASSERT_FALSE(parsed) << wrong;
     EXPECT_EQ(parsed.error().message.find("secret"), std::string::npos) << parsed.error().message;
@@ -82,7 +83,9 @@ TEST(RedisAbsent, AnnouncingFailsSoonAndSaysSo) {
 
 class RedisWakeUp : public ::testing::TestWithParam<std::string> {
  protected:
-  RedisWakeUp() : stream("wake-" + std::to_string(::getpid()) + "-" + ::testing::UnitTest::GetInstance()->current_test_info()->name()), admin(*parse_redis_uri(GetParam())) {}
+  RedisWakeUp()
+      : stream("wake-" + std::to_string(::getpid()) + "-" + ::testing::UnitTest::GetInstance()->current_test_info()->name()),
+        admin(*parse_redis_uri(GetParam())) {}
   ~RedisWakeUp() override { (void)admin.run({"DEL", stream}); }
   std::unique_ptr<Wake> open(const std::string& consumer, Sleeper sleeper) {
     auto wake = redis_wake({.uri = GetParam(), .consumer = consumer, .stream = stream}, std::move(sleeper));

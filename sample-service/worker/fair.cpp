@@ -19,10 +19,15 @@ struct Fair::Tally {
   std::map<std::string, int> tenants{};
   std::map<std::string, int> receivers{};      // in all processes
   std::map<std::string, std::size_t> own{};    // in this one
-  std::size_t untrusted = 0;                   // in this one
+  std::map<Standing, std::size_t> standings{};   // in this one
 };
 
-std::size_t Fair::own_limit(const Receiver& receiver) const { return share(workers_, receiver.trusted ? 3 : 1); }
+bool Fair::has_room(const Receiver& receiver, std::size_t running, const Tally& tally) const {
+  if (receiver.standing == Standing::Good) return running < share(workers_, 3);
+  const auto all = tally.standings.find(receiver.standing);
+  const std::size_t of_its_kind = all == tally.standings.end() ? 0 : all->second;
+  return running < share(workers_, 1) && of_its_kind < share(workers_, receiver.standing == Standing::Unknown ? 2 : 1);
+}
 
 const Backlog* Fair::best(const std::vector<Backlog>& backlog, Lane lane, const Tally& tally, Time now) const {
   static const Receiver kUnknown;
@@ -35,10 +40,10 @@ const Backlog* Fair::best(const std::vector<Backlog>& backlog, Lane lane, const 
     if (receiver.held_until > now) continue;
     const int in_flight = tally.receivers.at(entry.receiver);
     if (entry.max_inflight > 0 && in_flight >= entry.max_inflight) continue;
-    if (tally.own.at(entry.receiver) >= own_limit(receiver)) continue;
-    if (!receiver.trusted && tally.untrusted >= share(workers_, 2)) continue;
+    if (!has_room(receiver, tally.own.at(entry.receiver), tally)) continue;
     const auto tenant_turn = tenants_.find(entry.tenant);
-    const std::tuple rank{tally.tenants.at(entry.tenant), tenant_turn == tenants_.end() ? 0 : tenant_turn->second, in_flight, receiver.last_turn};
+    const std::tuple rank{tally.tenants.at(entry.tenant), tenant_turn == tenants_.end() ? 0 : tenant_turn->second, in_flight,
+                          receiver.last_turn};
     if (!found || rank < least) {
       found = &entry;
       least = rank;
@@ -56,7 +61,7 @@ std::vector<Pick> Fair::choose(const std::vector<Backlog>& backlog, std::size_t 
     const auto known = known_.find(entry.receiver);
     tally.own[entry.receiver] = known == known_.end() ? 0 : known->second.running;
   }
-  for (const auto& [name, receiver] : known_) tally.untrusted += receiver.trusted ? 0 : receiver.running;
+  for (const auto& [name, receiver] : known_) tally.standings[receiver.standing] += receiver.running;
 
   std::vector<Pick> picks;
   for (; free > 0; --free) {
@@ -70,8 +75,9 @@ std::vector<Pick> Fair::choose(const std::vector<Backlog>& backlog, std::size_t 
     ++tally.tenants[chosen->tenant];
     ++tally.receivers[chosen->receiver];
     ++tally.own[chosen->receiver];
-    tally.untrusted += receiver.trusted ? 0 : 1;
-    const auto same = std::find_if(picks.begin(), picks.end(), [&](const Pick& pick) { return pick.receiver == chosen->receiver && pick.lane == chosen->lane; });
+    ++tally.standings[receiver.standing];
+    const auto same = std::find_if(picks.begin(), picks.end(),
+                                   [&](const Pick& pick) { return pick.receiver == chosen->receiver && pick.lane == chosen->lane; });
     if (same == picks.end()) picks.push_back({chosen->receiver, chosen->lane, 1});
     else ++same->count;
   }
@@ -81,7 +87,7 @@ std::vector<Pick> Fair::choose(const std::vector<Backlog>& backlog, std::size_t 
 void Fair::ended(const std::string& receiver, bool well) {
   Receiver& known = known_[receiver];
   if (known.running > 0) --known.running;
-  known.trusted = well;
+  known.standing = well ? Standing::Good : Standing::Bad;
 }
 
 std::size_t Fair::running() const {
@@ -94,7 +100,8 @@ void Fair::forget_the_idle(const std::vector<Backlog>& backlog, Time now) {
   if (known_.size() < kRemembered && tenants_.size() < kRemembered) return;
   std::set<std::string> waiting;
   for (const Backlog& entry : backlog) waiting.insert(entry.receiver);
-  std::erase_if(known_, [&](const auto& item) { return item.second.running == 0 && item.second.held_until <= now && !waiting.contains(item.first); });
+  std::erase_if(
+      known_, [&](const auto& item) { return item.second.running == 0 && item.second.held_until <= now && !waiting.contains(item.first); });
   tenants_.clear();
 }
 

@@ -2,10 +2,10 @@
 // there to the receiver with the fewest, and among equals to whoever has waited longest for a turn: a long queue gives
 // nobody more than a short one. Urgent deliveries go first, three to each normal one at most while both wait.
 //
-// A receiver that hangs must not hold all workers, so receivers share half of them (at least one) and have a quarter each
-// (at least one) until they have answered well, that is 2xx within a second; then they have three quarters. A failure or a
-// slow answer puts a receiver back. A poor man's shuffle shard: see AWS Builders' Library, "Workload isolation using
-// shuffle-sharding".
+// A receiver that hangs must not hold all workers. One that nobody has heard of has a quarter of them, and all of those
+// share half; one whose last answer was bad or slow has a quarter, and all of those share that quarter; one that answered
+// well, that is 2xx within a second, has three quarters (each of these at least one). A poor man's shuffle shard: see AWS
+// Builders' Library, "Workload isolation using shuffle-sharding".
 //
 // Pure: no clock and no I/O. Not thread-safe. Cost: free workers times entries of the backlog.
 #pragma once
@@ -36,16 +36,17 @@ class Fair {
   std::size_t running() const;
 
  private:
+  enum class Standing { Unknown, Good, Bad };
   struct Receiver {
     std::size_t running = 0;
-    bool trusted = false;
+    Standing standing = Standing::Unknown;
     unsigned long long last_turn = 0;
     Time held_until{};
   };
   struct Tally;
 
   const Backlog* best(const std::vector<Backlog>& backlog, Lane lane, const Tally& tally, Time now) const;
-  std::size_t own_limit(const Receiver& receiver) const;
+  bool has_room(const Receiver& receiver, std::size_t running, const Tally& tally) const;
   void forget_the_idle(const std::vector<Backlog>& backlog, Time now);
 
   const std::size_t workers_;

@@ -60,18 +60,29 @@ TEST(Fair, AnEndpointsOwnLimitHoldsOverAllProcesses) {
   EXPECT_TRUE(fair.choose({waits("a", "t", Lane::Normal, 3, 3)}, 8, kNow).empty());
 }
 
-TEST(Fair, UnknownAndFailingReceiversNeverHoldMoreThanHalf) {
+TEST(Fair, StrangersShareHalfAndTheBadAQuarterWhateverTheirNumber) {
   Fair fair = trusting(8, {"good"});
   std::vector<Backlog> backlog;
-  for (int i = 0; i < 20; ++i) backlog.push_back(waits("bad" + std::to_string(i), "t" + std::to_string(i)));
-  std::size_t bad = 0;
-  for (const Pick& pick : fair.choose(backlog, 8, kNow)) {
-    for (int i = 0; i < pick.count; ++i) fair.started(pick.receiver);
-    bad += static_cast<std::size_t>(pick.count);
+  for (int i = 0; i < 20; ++i) backlog.push_back(waits("new" + std::to_string(i), "t" + std::to_string(i)));
+  const auto start = [&](const std::vector<Pick>& picks) {
+    std::size_t started = 0;
+    for (const Pick& pick : picks) {
+      for (int i = 0; i < pick.count; ++i) fair.started(pick.receiver);
+      started += static_cast<std::size_t>(pick.count);
+    }
+    return started;
+  };
+  EXPECT_EQ(start(fair.choose(backlog, 8, kNow)), 4U);
+  EXPECT_EQ(fair.running(), 4U);
+  for (int i = 0; i < 20; ++i) {
+    const std::string receiver = "bad" + std::to_string(i);
+    fair.started(receiver);
+    fair.ended(receiver, false);
+    backlog.push_back(waits(receiver, receiver));
   }
-  EXPECT_EQ(bad, 4U);
+  EXPECT_EQ(start(fair.choose(backlog, 4, kNow)), 2U);
   backlog.push_back(waits("good", "g"));
-  EXPECT_EQ(taken(fair.choose(backlog, 4, kNow), "good"), 4);
+  EXPECT_EQ(taken(fair.choose(backlog, 2, kNow), "good"), 2);
 }
 
 TEST(Fair, AReceiverThatTurnsBadIsPutBackAndOneThatRecoversIsNot) {

@@ -16,10 +16,13 @@ constexpr std::size_t kAtATime = 500;
 
 Relay::Relay(Parts parts) : parts_(std::move(parts)), thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
-Relay::~Relay() {
+Relay::~Relay() { end(); }
+
+void Relay::end() {
+  if (!thread_.joinable()) return;
   thread_.request_stop();
   thread_.join();
-  (void)pass_on();
+  if (const auto done = pass_on(); !done) sluice::log::warn("notices are left to others", {{"error", to_string(done.error())}});
 }
 
 void Relay::stored(const std::string& message) {
@@ -58,7 +61,8 @@ Expected<void> Relay::sweep() {
     jobs.push_back(notice.reference);
     sequences.push_back(notice.sequence);
   }
-  if (!overdue->empty()) parts_.metrics.counter("jobs_swept_total", "Overdue jobs that were announced again.").add(static_cast<double>(overdue->size()));
+  if (!overdue->empty())
+    parts_.metrics.counter("jobs_swept_total", "Overdue jobs that were announced again.").add(static_cast<double>(overdue->size()));
   const auto told = parts_.wake.announce(jobs);
   if (!told) {
     // The broker is away. What is old has been found by polling, and must not hold up intake as if nobody passed it on.

@@ -31,12 +31,15 @@ class Relay {
   };
 
   explicit Relay(Parts parts);
-  ~Relay();                                // passes on what it was told, and ends
+  ~Relay();                                // end()
   Relay(const Relay&) = delete;
   Relay& operator=(const Relay&) = delete;
 
   // A message was stored, or replayed, here. Never blocks; past kRemembered of them the sweep finds the rest.
   void stored(const std::string& message);
+
+  // Passes on what it was told, and ends. What it is told afterwards the sweep of another process finds.
+  void end();
 
   // One turn of each, as the thread does them; for tests. Errors: the store's, or the broker's.
   Expected<void> pass_on();

@@ -179,7 +179,8 @@ void Worker::deliver(const Loan& loan, const std::stop_token& stop) {
   if (loan.delivery.url.empty()) {
     finish("failed");
     const auto stored = parts_.executor.call([&] { return parts_.store.give_up(loan, "its endpoint was deleted"); });
-    if (!stored) sluice::log::warn("the outcome of a delivery is lost", {{"message_id", loan.delivery.message}, {"error", to_string(stored.error())}});
+    if (!stored)
+      sluice::log::warn("the outcome of a delivery is lost", {{"message_id", loan.delivery.message}, {"error", to_string(stored.error())}});
     return ended(loan, false);
   }
   std::string origin;
@@ -209,7 +210,8 @@ void Worker::deliver(const Loan& loan, const std::stop_token& stop) {
   finish("delivered");
   const bool well = parts_.clock.monotonic() - begin < kWell;
   const auto stored = parts_.executor.call([&] { return parts_.store.delivered(loan); });
-  if (!stored) sluice::log::warn("a delivery will be repeated", {{"message_id", loan.delivery.message}, {"error", to_string(stored.error())}});
+  if (!stored)
+    sluice::log::warn("a delivery will be repeated", {{"message_id", loan.delivery.message}, {"error", to_string(stored.error())}});
   ended(loan, well);
 }
 
@@ -217,7 +219,8 @@ void Worker::failed(const Loan& loan, const std::string& error) {
   Expected<void> stored;
   if (loan.delivery.attempts >= options_.max_attempts) {
     parts_.metrics.counter("job_dead_total", "Deliveries given up.").add();
-    sluice::log::warn("a delivery was given up", {{"message_id", loan.delivery.message}, {"attempts", loan.delivery.attempts}, {"error", error}});
+    sluice::log::warn("a delivery was given up",
+                      {{"message_id", loan.delivery.message}, {"attempts", loan.delivery.attempts}, {"error", error}});
     stored = parts_.executor.call([&] { return parts_.store.give_up(loan, error); });
   } else {
     // Two doublings for each attempt: eight of them reach from a second to an hour.
@@ -225,12 +228,15 @@ void Worker::failed(const Loan& loan, const std::string& error) {
     const Time again = parts_.clock.now() + backoff.next(parts_.random());
     stored = parts_.executor.call([&] { return parts_.store.retry(loan, again, error); });
   }
-  if (!stored) sluice::log::warn("the outcome of a delivery is lost", {{"message_id", loan.delivery.message}, {"error", to_string(stored.error())}});
+  if (!stored)
+    sluice::log::warn("the outcome of a delivery is lost", {{"message_id", loan.delivery.message}, {"error", to_string(stored.error())}});
 }
 
 void Worker::give_back(const Loan& loan, Time due) {
   const auto back = parts_.executor.call([&] { return parts_.store.give_back(loan, due); });
-  if (!back) sluice::log::warn("a delivery stays lent until its lease ends", {{"message_id", loan.delivery.message}, {"error", to_string(back.error())}});
+  if (!back)
+    sluice::log::warn("a delivery stays lent until its lease ends",
+                      {{"message_id", loan.delivery.message}, {"error", to_string(back.error())}});
 }
 
 void Worker::ended(const Loan& loan, bool well) {

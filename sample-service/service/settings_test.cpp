@@ -74,5 +74,18 @@ TEST(Settings, OpenIsTheDefaultAndLimitsAreThere) {
   EXPECT_EQ(settings->receivers.addresses.allowed.size(), 2U);
 }
 
+TEST(Settings, RolesThatShareADatabaseNeedOneThatCanBeShared) {
+  const auto worker = read({{"COURIER_ROLE", "worker"}, {"COURIER_DATABASE", "postgres://db/courier"}, {"COURIER_BROKER", "redis://cache"}});
+  ASSERT_TRUE(worker) << worker.error().message;
+  EXPECT_EQ(worker->role, Role::Worker);
+  EXPECT_EQ(worker->broker, "redis://cache");
+  const auto alone = read({{"COURIER_ROLE", "api"}, {"COURIER_DATABASE", "courier.db"}});
+  ASSERT_FALSE(alone);
+  EXPECT_NE(alone.error().message.find("COURIER_DATABASE must be a postgres:// URI"), std::string::npos) << alone.error().message;
+  const auto unknown = read({{"COURIER_ROLE", "boss"}});
+  ASSERT_FALSE(unknown);
+  EXPECT_NE(unknown.error().message.find("'boss'"), std::string::npos) << unknown.error().message;
+}
+
 }  // namespace
 }  // namespace courier

@@ -54,6 +54,7 @@ class Relay {
   std::mutex mutex_;
   std::condition_variable_any changed_;
   std::vector<std::string> stored_;
+  Time leads_until_{};
   Duration next_stats_{0};
   std::jthread thread_;
 };

@@ -9,6 +9,9 @@ find_package(GTest REQUIRED)
 find_package(cpprestsdk REQUIRED)
 find_package(prometheus-cpp REQUIRED)
 find_package(SQLite3 REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(libpq REQUIRED IMPORTED_TARGET libpq)
+pkg_check_modules(hiredis REQUIRED IMPORTED_TARGET hiredis)
 find_package(benchmark REQUIRED)
 
 # libcpprest exports process-unique symbols of the Boost it was built with. Headers of another Boost in the same process

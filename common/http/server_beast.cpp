@@ -36,14 +36,20 @@ constexpr std::size_t kReadSize = 16 * 1024;
 constexpr std::size_t kWriteSize = 256 * 1024;
 constexpr auto kLinger = std::chrono::seconds(1);
 constexpr auto kAcceptBackoff = std::chrono::milliseconds(100);
+constexpr auto kTick = std::chrono::milliseconds(500);
 
 class Session;
+
+Response plain(int status, const std::string& text) {
+  return {status, {{"Content-Type", "text/plain; charset=utf-8"}}, text + "\n"};
+}
 
 // What all connections of a server share.
 struct Shared {
   ServerLimits limits;
   Handler handler;
   Admission admission;
+  Refusal refusal = plain;
   SystemClock clock;
   std::atomic<bool> lame_duck{false};
   std::atomic<bool> draining{false};
@@ -67,7 +73,9 @@ struct Shared {
 
 struct Loop {
   asio::io_context context{1};
-  std::set<Session*> sessions;             // only on the loop's thread
+  std::set<Session*> sessions;             // only on the loop's thread, as the next two
+  asio::steady_timer ticker{context};
+  bool ending = false;
 
   std::mutex mutex;
   bool stopped = false;
@@ -90,10 +98,6 @@ struct Loop {
 };
 
 using Parser = beast::http::request_parser<beast::http::string_body>;
-
-Response plain(int status, std::string text) {
-  return {status, {{"Content-Type", "text/plain; charset=utf-8"}}, std::move(text) + "\n"};
-}
 
 class Session : public std::enable_shared_from_this<Session> {
  public:
@@ -154,7 +158,7 @@ class SessionReply final : public Reply {
  public:
   explicit SessionReply(std::shared_ptr<Session> session) : session_(std::move(session)) { ++session_->shared().in_flight; }
   ~SessionReply() override {
-    if (session_) send(plain(500, "the request was dropped unanswered"));
+    if (session_) send(session_->shared().refusal(500, "the request was dropped unanswered"));
   }
   void send(Response response) override {
     const auto session = std::exchange(session_, nullptr);
@@ -203,14 +207,14 @@ asio::awaitable<bool> Session::refuse(Response response) {
 std::optional<Response> Session::problem_of(error_code failure) const {
   using Problem = beast::http::error;
   if (failure == Problem::header_limit || failure == Problem::buffer_overflow) {
-    return plain(431, "the request's headers are larger than " + std::to_string(shared_->limits.max_header_bytes) + " bytes");
+    return shared_->refusal(431, "the request's headers are larger than " + std::to_string(shared_->limits.max_header_bytes) + " bytes");
   }
   if (failure == Problem::body_limit) {
-    return plain(413, "the request's body is larger than " + std::to_string(shared_->limits.max_body_bytes) + " bytes");
+    return shared_->refusal(413, "the request's body is larger than " + std::to_string(shared_->limits.max_body_bytes) + " bytes");
   }
   if (failure == Problem::end_of_stream || failure == Problem::partial_message) return std::nullopt;
   if (failure.category() == beast::http::make_error_code(Problem::bad_method).category()) {
-    return plain(400, "not a valid HTTP request: " + failure.message());
+    return shared_->refusal(400, "not a valid HTTP request: " + failure.message());
   }
   return std::nullopt;
 }
@@ -219,26 +223,26 @@ std::optional<Response> Session::problem_of(error_code failure) const {
 std::optional<Response> Session::problem_of(const Parser& parser) const {
   namespace bhttp = beast::http;
   const auto& head = parser.get();
-  if (head.version() != 10 && head.version() != 11) return plain(505, "only HTTP/1.0 and HTTP/1.1 are spoken here");
+  if (head.version() != 10 && head.version() != 11) return shared_->refusal(505, "only HTTP/1.0 and HTTP/1.1 are spoken here");
   const auto hosts = head.count(bhttp::field::host);
-  if (hosts > 1 || (hosts == 0 && head.version() == 11)) return plain(400, "the request needs exactly one Host header");
+  if (hosts > 1 || (hosts == 0 && head.version() == 11)) return shared_->refusal(400, "the request needs exactly one Host header");
   // The parser takes "3, 3" for 3.
   const bool listed = head[bhttp::field::content_length].find(',') != beast::string_view::npos;
-  if (listed || head.count(bhttp::field::content_length) > 1) return plain(400, "more than one Content-Length");
+  if (listed || head.count(bhttp::field::content_length) > 1) return shared_->refusal(400, "more than one Content-Length");
   if (const auto codings = head.count(bhttp::field::transfer_encoding); codings > 0) {
-    if (head.version() == 10) return plain(400, "Transfer-Encoding in HTTP/1.0");
-    if (head.count(bhttp::field::content_length) > 0) return plain(400, "both Content-Length and Transfer-Encoding");
+    if (head.version() == 10) return shared_->refusal(400, "Transfer-Encoding in HTTP/1.0");
+    if (head.count(bhttp::field::content_length) > 0) return shared_->refusal(400, "both Content-Length and Transfer-Encoding");
     if (codings > 1 || !beast::iequals(head[bhttp::field::transfer_encoding], "chunked")) {
-      return plain(501, "the only transfer coding supported is 'chunked'");
+      return shared_->refusal(501, "the only transfer coding supported is 'chunked'");
     }
   }
   const auto target = head.target();
   const bool asterisk = target == "*" && head.method() == bhttp::verb::options;
-  if (!asterisk && !target.starts_with("/")) return plain(400, "the request target must be a path");
+  if (!asterisk && !target.starts_with("/")) return shared_->refusal(400, "the request target must be a path");
   const bool control = std::any_of(target.begin(), target.end(), [](unsigned char c) { return c <= 0x20 || c == 0x7f; });
-  if (control) return plain(400, "the request target contains a control character");
+  if (control) return shared_->refusal(400, "the request target contains a control character");
   if (const auto expect = head[bhttp::field::expect]; !expect.empty() && !beast::iequals(expect, "100-continue")) {
-    return plain(417, "the only expectation supported is '100-continue'");
+    return shared_->refusal(417, "the only expectation supported is '100-continue'");
   }
   return std::nullopt;
 }
@@ -302,7 +306,8 @@ asio::awaitable<bool> Session::read_request() {
         const bool invited = co_await write("HTTP/1.1 100 Continue\r\n\r\n");
         if (!invited) co_return false;
       }
-      stream_.expires_after(limits.body_timeout);
+      const bool shorter = in.body_timeout.count() > 0 && in.body_timeout < limits.body_timeout;
+      stream_.expires_after(shorter ? in.body_timeout : limits.body_timeout);
       co_await beast::http::async_read(stream_, buffer_, parser, asio::redirect_error(asio::use_awaitable, error));
       if (error) {
         auto problem = problem_of(error);
@@ -360,6 +365,9 @@ class BeastServer final : public Server {
     port_ = acceptor_.local_endpoint(error).port();
     for (const auto& loop : loops_) guards_.emplace_back(loop->context.get_executor());
     asio::co_spawn(loops_.front()->context, accept_all(), asio::detached);
+    for (std::size_t i = 0; options.on_tick && i < loops_.size(); ++i) {
+      asio::co_spawn(loops_[i]->context, tick(loops_[i], i, options.on_tick), asio::detached);
+    }
     for (const auto& loop : loops_) threads_.emplace_back([loop] { loop->context.run(); });
     return {};
   }
@@ -403,6 +411,8 @@ class BeastServer final : public Server {
     for (const auto& loop : loops_) {
       loop->post_last([this, loop] {
         if (loop == loops_.front()) close_acceptor();
+        loop->ending = true;
+        loop->ticker.cancel();
         const std::set<Session*> sessions = loop->sessions;
         for (Session* session : sessions) session->cut();
       });
@@ -410,6 +420,18 @@ class BeastServer final : public Server {
     guards_.clear();
     for (auto& thread : threads_) thread.join();
     threads_.clear();
+  }
+
+  static asio::awaitable<void> tick(std::shared_ptr<Loop> loop, std::size_t number, OnTick on_tick) {
+    while (!loop->ending) {
+      const auto due = std::chrono::steady_clock::now() + kTick;
+      loop->ticker.expires_at(due);
+      error_code ignored;
+      co_await loop->ticker.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+      if (loop->ending) break;
+      const auto late = std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - due);
+      on_tick(number, std::max(late, Duration(0)));
+    }
   }
 
   asio::awaitable<void> accept_all() {
@@ -432,7 +454,7 @@ class BeastServer final : public Server {
 
   void adopt(const std::shared_ptr<Loop>& loop, tcp::socket socket) {
     if (!shared_->enter()) {
-      const std::string wire = to_wire(plain(503, "too many connections"), {.keep_alive = false}, shared_->clock.now());
+      const std::string wire = to_wire(shared_->refusal(503, "too many connections"), {.keep_alive = false}, shared_->clock.now());
       error_code ignored;
       socket.non_blocking(true, ignored);
       socket.write_some(asio::buffer(wire), ignored);
@@ -467,6 +489,7 @@ Expected<std::unique_ptr<Server>> serve(const ServerOptions& options, Handler ha
   shared->limits = options.limits;
   shared->handler = std::move(handler);
   shared->admission = std::move(admission);
+  if (options.refusal) shared->refusal = options.refusal;
   try {
     auto server = std::make_unique<BeastServer>(std::move(shared), options.threads);
     if (const auto listening = server->listen(options); !listening) return tl::make_unexpected(listening.error());

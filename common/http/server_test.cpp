@@ -220,6 +220,58 @@ TEST(Server, AdmissionAnswersBeforeTheBodyIsReadAndTheHandlerNeverSeesIt) {
   EXPECT_EQ(handled, 0);
 }
 
+TEST(Server, TheAdmissionHandsTheHandlerWhatItFoundOutAndShortensTheBodysTime) {
+  const auto admission = [](IncomingRequest& head) -> std::optional<Response> {
+    head.context = std::make_shared<std::string>("tenant of " + head.path);
+    head.body_timeout = 100ms;
+    return std::nullopt;
+  };
+  const auto server = start([](const IncomingRequest& in, ReplyPtr reply) {
+    reply->send({200, {}, *std::static_pointer_cast<std::string>(in.context)});
+  }, admission);
+  Client client(*server);
+  client.write("POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi");
+  EXPECT_TRUE(client.read_answer().ends_with("tenant of /a"));
+  client.write("POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nh");
+  EXPECT_TRUE(client.closed_within(5000)) << "the server's own limit is 30 s";
+}
+
+TEST(Server, ItsOwnRefusalsLookAsTheProgramWants) {
+  auto server = serve({.address = "127.0.0.1", .refusal = [](int status, const std::string& why) {
+                         return Response{status, {{"Content-Type", "application/problem+json"}}, "{\"detail\": \"" + why + "\"}"};
+                       }},
+                      [](const IncomingRequest&, const ReplyPtr&) {});
+  ASSERT_TRUE(server) << server.error().message;
+  for (const char* sent : {"GET\r\n\r\n", "GET / HTTP/1.1\r\n\r\n", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n",
+                           "GET /dropped HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"}) {
+    Client client(**server);
+    client.write(sent);
+    const std::string answer = client.read_to_end();
+    EXPECT_NE(answer.find("Content-Type: application/problem+json\r\n"), std::string::npos) << sent << answer;
+  }
+}
+
+TEST(Server, ALoopThatIsBlockedTicksLate) {
+  std::promise<Duration> first;
+  std::promise<Duration> blocked;
+  std::atomic<int> ticks{0};
+  std::once_flag once;
+  auto server = serve({.address = "127.0.0.1", .on_tick = [&](std::size_t, Duration late) {
+                         const int number = ticks++;
+                         if (number == 0) first.set_value(late);
+                         if (late >= 200ms) std::call_once(once, [&] { blocked.set_value(late); });
+                       }},
+                      [&](const IncomingRequest&, ReplyPtr reply) {
+                        std::this_thread::sleep_for(900ms);               // what a handler must not do
+                        reply->send({200, {}, ""});
+                      });
+  ASSERT_TRUE(server) << server.error().message;
+  first.get_future().wait();
+  Client client(**server);
+  client.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_GE(blocked.get_future().get(), 200ms);
+}
+
 TEST(Server, ARejectionWithoutABodyKeepsTheConnection) {
   const auto server = start(echo, [](const IncomingRequest& head) {
     return head.path == "/no" ? std::optional(Response{403, {}, "no"}) : std::nullopt;
@@ -367,7 +419,9 @@ TEST(Server, OutOfDescriptorsItWaitsAndServesWhenSomeAreFree) {
   EXPECT_EQ(::poll(&waiting, 1, 500), 0) << "nothing could have been accepted";
   rusage end{};
   getrusage(RUSAGE_SELF, &end);
-  const auto spent = [](const rusage& r) { return (r.ru_utime.tv_sec + r.ru_stime.tv_sec) * 1'000'000 + r.ru_utime.tv_usec + r.ru_stime.tv_usec; };
+  const auto spent = [](const rusage& r) {
+    return (r.ru_utime.tv_sec + r.ru_stime.tv_sec) * 1'000'000 + r.ru_utime.tv_usec + r.ru_stime.tv_usec;
+  };
   EXPECT_LT(spent(end) - spent(begin), 200'000) << "it spins instead of waiting";
   setrlimit(RLIMIT_NOFILE, &before);
   EXPECT_TRUE(connection.read_to_end().starts_with("HTTP/1.1 200 OK"));

@@ -1,113 +1,79 @@
 #include "sample-service/api/api.h"
 
-#include <memory>
+#include <algorithm>
 
-#include <nlohmann/json.hpp>
-
-#include "sample-service/api/routes.h"
-#include "sample-service/domain/problem.h"
+#include "sample-service/api/context.h"
+#include "sample-service/api/endpoints_api.h"
+#include "sample-service/api/messages_api.h"
+#include "sample-service/api/request_text.h"
+#include "sample-service/api/tenants_api.h"
 
 namespace courier {
 namespace {
 
+using sluice::Error;
+using sluice::fail;
 using sluice::http::Handler;
 using sluice::http::IncomingRequest;
 using sluice::http::ReplyPtr;
 using sluice::http::Response;
 
-class Api {
- public:
-  explicit Api(ApiParts parts) : parts_(std::move(parts)) {
-    const nlohmann::ordered_json about{{"name", "courier"}, {"version", parts_.identity.version}, {"pod", parts_.identity.pod}};
-    about_ = about.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
-  }
+Response echo(const IncomingRequest& in) {
+  const auto type = in.request.headers.find("Content-Type");
+  return {200, {{"Content-Type", type == in.request.headers.end() ? "application/octet-stream" : type->second}}, in.request.body};
+}
 
-  void handle(const IncomingRequest& in, ReplyPtr reply) {
-    const Matched matched = match(in.path);
-    if (matched.route == Route::Unknown) return reply->send(problem(404, "there is nothing at '" + in.path + "'"));
-    if (!allows(matched.route, in.request.method)) {
-      Response refusal = problem(405, in.request.method + " is not possible at '" + in.path + "'");
-      refusal.headers["Allow"] = std::string(allowed_methods(matched.route));
-      return reply->send(std::move(refusal));
-    }
-    switch (matched.route) {
-      case Route::Index:
-      case Route::Version: return reply->send(json(200, about_));
-      case Route::Echo: return reply->send(json(200, in.request.body));
-      case Route::Messages: return post_message(in, std::move(reply));
-      case Route::Message: return get_message(matched.id, std::move(reply));
-      case Route::Unknown: return;
-    }
+void handle(ApiContext& api, const std::string& about, const IncomingRequest& in, ReplyPtr reply) {
+  const CallPtr call = call_of(in);
+  switch (call->route->operation) {
+    case Operation::Index:
+    case Operation::Version: return reply->send(json_answer(200, about));
+    case Operation::Echo: return reply->send(echo(in));
+    case Operation::OpenApi: return reply->send(json_answer(200, openapi_document()));
+    case Operation::PostMessage: return post_message(api, call, in, std::move(reply));
+    case Operation::ListMessages: return list_messages(api, call, in, std::move(reply));
+    case Operation::GetMessage: return get_message(api, call, in, std::move(reply));
+    case Operation::ReplayMessage: return replay_message(api, call, in, std::move(reply));
+    case Operation::ListDeadLetters: return list_dead_letters(api, call, in, std::move(reply));
+    case Operation::CreateEndpoint: return create_endpoint(api, call, in, std::move(reply));
+    case Operation::ListEndpoints: return list_endpoints(api, call, in, std::move(reply));
+    case Operation::GetEndpoint: return get_endpoint(api, call, std::move(reply));
+    case Operation::PatchEndpoint: return patch_endpoint(api, call, in, std::move(reply));
+    case Operation::DeleteEndpoint: return delete_endpoint(api, call, in, std::move(reply));
+    case Operation::GetEndpointStats: return get_endpoint_stats(api, call, std::move(reply));
+    case Operation::PostToken: return post_token(api, call, in, std::move(reply));
+    case Operation::CreateTenant: return create_tenant(api, call, in, std::move(reply));
+    case Operation::CreateKey: return create_key(api, call, in, std::move(reply));
+    case Operation::ListKeys: return list_keys(api, call, std::move(reply));
+    case Operation::RevokeKey: return revoke_key(api, call, std::move(reply));
   }
-
- private:
-  static Response json(int status, std::string body) {
-    return {status, {{"Content-Type", "application/json"}}, std::move(body)};
-  }
-
-  // A std::function must be copyable, so the reply travels in a shared_ptr.
-  void with_store(const std::string& route, ReplyPtr reply, std::function<Response()> work) {
-    const auto shared = std::make_shared<ReplyPtr>(std::move(reply));
-    if (parts_.executor.try_post([shared, work = std::move(work)] { (*shared)->send(work()); })) return;
-    rejected(route, "queue_full");
-    (*shared)->send(problem(503, "too many requests wait for the database; try again", 1));
-  }
-
-  void rejected(const std::string& route, const std::string& reason) {
-    parts_.metrics.counter("http_requests_rejected_total", "Requests refused to protect the service.",
-                           {{"route", route}, {"reason", reason}}).add();
-  }
-  void idempotency(const std::string& result) {
-    parts_.metrics.counter("idempotency_requests_total", "Requests with an idempotency key by what became of them.",
-                           {{"result", result}}).add();
-  }
-
-  void post_message(const IncomingRequest& in, ReplyPtr reply) {
-    const auto header = in.request.headers.find("Idempotency-Key");
-    if (header == in.request.headers.end()) {
-      return reply->send(problem(400, "the header Idempotency-Key is missing; send a new UUID with each message and the same one when you repeat it"));
-    }
-    const auto key = parse_idempotency_key(header->second);
-    if (!key) return reply->send(problem(key.error()));
-    const auto intake = parse_intake(in.request.body, parts_.endpoints);
-    if (!intake) return reply->send(problem(intake.error()));
-
-    Message message;
-    message.id = new_id(in.received, parts_.random);
-    message.endpoint = intake->endpoint;
-    message.body = intake->payload;
-    message.received = message.run_after = in.received;
-    const std::string print = fingerprint("POST", "/v1/messages", in.request.body);
-    with_store("/v1/messages", std::move(reply), [this, key = *key, message = std::move(message), print] {
-      const auto stored = parts_.store.intake(key, print, message, to_json(message));
-      if (!stored) {
-        idempotency(stored.error().is(sluice::Error::Kind::Conflict) ? "mismatch" : "failed");
-        return problem(stored.error());
-      }
-      idempotency(stored->replayed ? "replayed" : "new");
-      if (!stored->replayed && parts_.stored) parts_.stored();
-      Response answer = json(202, stored->body);
-      answer.headers["Location"] = "/v1/messages/" + stored->id;
-      if (stored->replayed) answer.headers["Idempotency-Replayed"] = "true";
-      return answer;
-    });
-  }
-
-  void get_message(const std::string& id, ReplyPtr reply) {
-    with_store("/v1/messages/{id}", std::move(reply), [this, id] {
-      const auto found = parts_.store.lookup(id);
-      return found ? json(200, to_json(*found)) : problem(found.error());
-    });
-  }
-
-  ApiParts parts_;
-  std::string about_;
-};
+}
 
 }  // namespace
 
-Handler make_api(ApiParts parts) {
-  return [api = std::make_shared<Api>(std::move(parts))](const IncomingRequest& in, ReplyPtr reply) { api->handle(in, std::move(reply)); };
+Expected<OrderedJson> object_of(const std::string& body, std::initializer_list<std::string_view> known) {
+  if (nests_deeper(body, kDeepest)) return fail(Error::Kind::Invalid, "the body is nested deeper than 100 levels");
+  OrderedJson json = OrderedJson::parse(body, nullptr, false);
+  if (!json.is_object()) return fail(Error::Kind::Invalid, "the body is not a JSON object");
+  for (const auto& [key, value] : json.items()) {
+    if (std::find(known.begin(), known.end(), key) == known.end()) {
+      std::string names;
+      for (const std::string_view name : known) names += (names.empty() ? "" : ", ") + std::string(name);
+      return fail(Error::Kind::Invalid, "field '" + key + "' is unknown; there are: " + names);
+    }
+  }
+  return json;
+}
+
+Api::Api(ApiParts parts) : context_(std::make_unique<ApiContext>(std::move(parts))) {
+  const Identity& identity = context_->parts.identity;
+  about_ = json_answer(200, OrderedJson{{"name", "courier"}, {"version", identity.version}, {"pod", identity.pod}}).body;
+}
+
+Api::~Api() = default;
+
+Handler Api::handler() {
+  return [this](const IncomingRequest& in, ReplyPtr reply) { handle(*context_, about_, in, std::move(reply)); };
 }
 
 }  // namespace courier

@@ -1,11 +1,13 @@
 #include "sample-service/domain/message.h"
 
 #include <algorithm>
+#include <optional>
 
 #include <nlohmann/json.hpp>
 
 #include "common/core/digest.h"
 #include "common/http/url.h"
+#include "sample-service/domain/endpoint.h"
 
 namespace courier {
 namespace {
@@ -20,17 +22,24 @@ std::string origin_of(const sluice::http::Url& url) {
   return to_string(origin);
 }
 
-Expected<std::string> admit(const std::string& endpoint, const EndpointPolicy& policy) {
-  if (endpoint == policy.default_endpoint) return endpoint;
-  const auto url = sluice::http::parse_url(endpoint);
-  if (!url) return fail("endpoint", url.error());
-  const std::string origin = origin_of(*url);
-  const bool allowed = std::any_of(policy.allowed.begin(), policy.allowed.end(),
-                                   [&](const std::string& entry) { return entry == "*" || entry == origin; });
-  if (!allowed) {
-    return fail(Error::Kind::Invalid, "endpoint: '" + origin + "' is not allowed; add it to COURIER_ENDPOINTS_ALLOWED");
-  }
-  return endpoint;
+Json json_of(const Delivery& delivery) {
+  Json json{{"message", delivery.message}};
+  if (!delivery.endpoint.empty()) json["endpoint"] = delivery.endpoint;
+  json["url"] = delivery.url;
+  json["state"] = name(delivery.state);
+  json["attempts"] = delivery.attempts;
+  if (delivery.state == State::Pending) json["nextAttempt"] = sluice::format_time(delivery.run_after);
+  if (!delivery.last_error.empty()) json["lastError"] = delivery.last_error;
+  return json;
+}
+
+std::string text_of(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"; }
+
+// The string under the key, if there is one.
+Expected<std::string> string_of(const Json& json, const char* key) {
+  if (!json.contains(key)) return std::string();
+  if (!json[key].is_string()) return fail(Error::Kind::Invalid, "field '" + std::string(key) + "' must be a string");
+  return json[key].get<std::string>();
 }
 
 }  // namespace
@@ -44,24 +53,52 @@ std::string_view name(State state) {
   return "dead";
 }
 
+State MessageStatus::state() const {
+  State worst = State::Delivered;
+  for (const Delivery& delivery : deliveries) {
+    if (delivery.state == State::Pending) return State::Pending;
+    if (delivery.state == State::Dead) worst = State::Dead;
+  }
+  return worst;
+}
+
+Expected<void> check_url(const std::string& url, const EndpointPolicy& policy) {
+  if (!url.empty() && url == policy.default_endpoint) return {};
+  const auto parsed = sluice::http::parse_url(url);
+  if (!parsed) return fail("endpoint", parsed.error());
+  const std::string origin = origin_of(*parsed);
+  const bool allowed = std::any_of(policy.allowed.begin(), policy.allowed.end(),
+                                   [&](const std::string& entry) { return entry == "*" || entry == origin; });
+  if (allowed) return {};
+  return fail(Error::Kind::Invalid, "endpoint: '" + origin + "' is not allowed; add it to COURIER_ENDPOINTS_ALLOWED");
+}
+
 Expected<Intake> parse_intake(std::string_view body, const EndpointPolicy& policy) {
   const Json json = Json::parse(body, nullptr, false);
   if (json.is_discarded() || !json.is_object()) return fail(Error::Kind::Invalid, "the body is not a JSON object");
   for (const auto& [key, value] : json.items()) {
-    if (key != "payload" && key != "endpoint") {
-      return fail(Error::Kind::Invalid, "field '" + key + "' is unknown; a message has 'payload' and 'endpoint'");
+    if (key != "payload" && key != "endpoint" && key != "topic" && key != "priority") {
+      return fail(Error::Kind::Invalid, "field '" + key + "' is unknown; a message has 'payload', 'endpoint', 'topic' and 'priority'");
     }
   }
   if (!json.contains("payload")) return fail(Error::Kind::Invalid, "field 'payload' is missing; it is what gets delivered");
-  std::string endpoint = policy.default_endpoint;
-  if (json.contains("endpoint")) {
-    if (!json["endpoint"].is_string()) return fail(Error::Kind::Invalid, "field 'endpoint' must be a string with a URL");
-    endpoint = json["endpoint"].get<std::string>();
+  const auto endpoint = string_of(json, "endpoint");
+  const auto topic = string_of(json, "topic");
+  const auto priority = string_of(json, "priority");
+  for (const auto* field : {&endpoint, &topic, &priority}) {
+    if (!*field) return tl::make_unexpected(field->error());
   }
-  if (endpoint.empty()) return fail(Error::Kind::Invalid, "field 'endpoint' is missing, and courier runs without a default");
-  auto admitted = admit(endpoint, policy);
-  if (!admitted) return tl::make_unexpected(admitted.error());
-  return Intake{*std::move(admitted), json["payload"].dump(-1, ' ', false, Json::error_handler_t::replace)};
+  if (json.contains("endpoint")) {
+    if (const auto allowed = check_url(*endpoint, policy); !allowed) return tl::make_unexpected(allowed.error());
+  }
+  if (json.contains("topic")) {
+    if (const auto fits = check_topic(*topic); !fits) return tl::make_unexpected(fits.error());
+  }
+  if (!priority->empty() && *priority != "normal" && *priority != "urgent") {
+    return fail(Error::Kind::Invalid, "field 'priority': '" + *priority + "' is neither 'normal' nor 'urgent'");
+  }
+  return Intake{*endpoint, json["payload"].dump(-1, ' ', false, Json::error_handler_t::replace), *topic,
+                *priority == "urgent" ? Lane::Urgent : Lane::Normal};
 }
 
 Expected<std::string> parse_idempotency_key(std::string_view header) {
@@ -92,14 +129,31 @@ std::string new_id(Time now, const Random& random) {
 }
 
 std::string to_json(const Message& message) {
-  Json json{{"id", message.id},
-            {"state", name(message.state)},
-            {"endpoint", message.endpoint},
-            {"attempts", message.attempts},
-            {"received", sluice::format_time(message.received)}};
-  if (message.state == State::Pending) json["nextAttempt"] = sluice::format_time(message.run_after);
-  if (!message.last_error.empty()) json["lastError"] = message.last_error;
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  Json json{{"id", message.id}, {"state", name(State::Pending)}, {"received", sluice::format_time(message.received)}};
+  if (!message.topic.empty()) json["topic"] = message.topic;
+  return text_of(json);
 }
+
+std::string to_json(const MessageStatus& status) {
+  Json json{{"id", status.message.id}, {"state", name(status.state())}, {"received", sluice::format_time(status.message.received)}};
+  if (!status.message.topic.empty()) json["topic"] = status.message.topic;
+  int attempts = 0;
+  std::optional<Time> next;
+  std::string last_error;
+  Json deliveries = Json::array();
+  for (const Delivery& delivery : status.deliveries) {
+    attempts = std::max(attempts, delivery.attempts);
+    if (delivery.state == State::Pending) next = std::min(next.value_or(delivery.run_after), delivery.run_after);
+    if (!delivery.last_error.empty()) last_error = delivery.last_error;
+    deliveries.push_back(json_of(delivery));
+  }
+  json["attempts"] = attempts;
+  if (next) json["nextAttempt"] = sluice::format_time(*next);
+  if (!last_error.empty()) json["lastError"] = last_error;
+  json["deliveries"] = std::move(deliveries);
+  return text_of(json);
+}
+
+std::string to_json(const Delivery& delivery) { return text_of(json_of(delivery)); }
 
 }  // namespace courier

@@ -3,15 +3,19 @@
 #include <gtest/gtest.h>
 
 #include "sample-service/domain/problem.h"
+#include "sample-service/domain/signature.h"
 
 namespace courier {
 namespace {
 
-TEST(Intake, APayloadGoesToTheDefaultEndpointUnchanged) {
-  const auto intake = parse_intake(R"({"payload": {"b": 1, "a": [true, null]}})", {.default_endpoint = "http://sink/"});
+TEST(Intake, APayloadIsKeptAsItIsForWhoeverTakesItsTopic) {
+  const auto intake = parse_intake(R"({"payload": {"b": 1, "a": [true, null]}, "topic": "order.paid", "priority": "urgent"})", {});
   ASSERT_TRUE(intake) << intake.error().message;
-  EXPECT_EQ(intake->endpoint, "http://sink/");
+  EXPECT_EQ(intake->endpoint, "");
   EXPECT_EQ(intake->payload, R"({"b":1,"a":[true,null]})");
+  EXPECT_EQ(intake->topic, "order.paid");
+  EXPECT_EQ(intake->lane, Lane::Urgent);
+  EXPECT_EQ(parse_intake(R"({"payload": 1})", {})->lane, Lane::Normal);
 }
 
 TEST(Intake, OnlyListedOriginsMayBeNamed) {
@@ -36,6 +40,9 @@ TEST(Intake, WhatIsWrongIsNamed) {
   EXPECT_NE(why("{}").find("'payload' is missing"), std::string::npos);
   EXPECT_NE(why(R"({"payload":1,"endpont":"x"})").find("'endpont'"), std::string::npos);
   EXPECT_NE(why(R"({"payload":1,"endpoint":5})").find("'endpoint'"), std::string::npos);
+  EXPECT_NE(why(R"({"payload":1,"topic":"a b"})").find("'a b'"), std::string::npos);
+  EXPECT_NE(why(R"({"payload":1,"topic":""})").find("topic"), std::string::npos);
+  EXPECT_NE(why(R"({"payload":1,"priority":"high"})").find("'high'"), std::string::npos);
 }
 
 TEST(IdempotencyKey, QuotedAndPlainAreTheSameKey) {
@@ -54,6 +61,24 @@ TEST(Ids, AreVersion7AndSortByTime) {
   EXPECT_EQ(first[14], '7');
   EXPECT_EQ(first.substr(0, 13), "00000000-03e8");
   EXPECT_LT(first, second);
+}
+
+TEST(Signatures, AreThoseOfStandardWebhooks) {
+  // The example of the standard's own libraries.
+  EXPECT_EQ(sign("whsec_plJ3nmyCDGBKInavdOK15jsl", "msg_loFOjxBNrRLzqYUf", 1731705121, R"({"event_type":"ping","data":{"success":true}})"),
+            "v1,rAvfW3dJ/X/qxhsaXPOyyCGmRKsaKWcsNccKXlIktD0=");
+  EXPECT_EQ(sign("whsec_aGVsbG8=", "a", 1, "b"), sign("hello", "a", 1, "b"));    // padding is not part of the key
+}
+
+TEST(Statuses, AreOfAllDeliveriesTogether) {
+  const auto state = [](std::vector<State> states) {
+    MessageStatus status;
+    for (const State one : states) status.deliveries.push_back({.state = one});
+    return status.state();
+  };
+  EXPECT_EQ(state({State::Delivered, State::Delivered}), State::Delivered);
+  EXPECT_EQ(state({State::Delivered, State::Dead}), State::Dead);
+  EXPECT_EQ(state({State::Dead, State::Pending}), State::Pending);
 }
 
 TEST(Problems, CarryStatusDetailAndRetryAfter) {

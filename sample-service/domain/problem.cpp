@@ -5,6 +5,14 @@
 #include "common/http/answer_text.h"
 
 namespace courier {
+namespace {
+
+// In whole seconds, rounded up.
+int wait_of(const sluice::Error& error, int otherwise) {
+  return error.retry_after.count() > 0 ? static_cast<int>((error.retry_after.count() + 999) / 1000) : otherwise;
+}
+
+}  // namespace
 
 sluice::http::Response problem(int status, const std::string& detail, int retry_after) {
   using Json = nlohmann::ordered_json;
@@ -20,8 +28,9 @@ sluice::http::Response problem(const sluice::Error& error) {
   switch (error.kind) {
     case Kind::Invalid: return problem(400, error.message);
     case Kind::NotFound: return problem(404, error.message);
-    case Kind::Conflict: return problem(422, error.message);
-    case Kind::Unavailable: return problem(503, error.message, 1);
+    case Kind::Exists: return problem(422, error.message);
+    case Kind::Conflict: return problem(409, error.message, wait_of(error, 0));
+    case Kind::Unavailable: return problem(503, error.message, wait_of(error, 1));
     default: return problem(500, error.message);
   }
 }

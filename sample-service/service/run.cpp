@@ -58,7 +58,8 @@ int run(const Environment& environment, Extras extras, Random random) {
     sluice::log::error("courier cannot start", {{"error", to_string(service.error())}});
     return 1;
   }
-  sluice::log::info("courier serves", {{"version", settings->identity.version}, {"port", (*service)->port()}, {"admin_port", (*service)->admin_port()}});
+  sluice::log::info("courier serves",
+                    {{"version", settings->identity.version}, {"port", (*service)->port()}, {"admin_port", (*service)->admin_port()}});
 
   int signal = 0;
   sigwait(&signals, &signal);

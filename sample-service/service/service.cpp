@@ -1,9 +1,9 @@
 #include "sample-service/service/service.h"
 
 #include "common/telemetry/log.h"
-#include "sample-service/api/api.h"
-#include "sample-service/api/metered.h"
+#include "sample-service/api/receiver_url.h"
 #include "sample-service/domain/problem.h"
+#include "sample-service/store/open.h"
 
 namespace courier {
 namespace {
@@ -11,70 +11,184 @@ namespace {
 using sluice::fail;
 using sluice::http::IncomingRequest;
 using sluice::http::ReplyPtr;
+using sluice::http::Response;
 
-constexpr Duration kKeep{24 * 3'600'000};  // answers and ended messages
+constexpr Duration kKeep{24 * 3'600'000};  // ended messages
 constexpr Duration kPruneEvery{60'000};
-constexpr Duration kCountEvery{1'000};
+constexpr Duration kLookEvery{1'000};
+constexpr Duration kLateLoop{2'000};       // without a tick, of which there are two each second
+constexpr Duration kOldestNotice{60'000};
+constexpr Duration kHouseLimit{20'000};    // a database that says nothing is given up after some seconds, each time
+
+TokenRing ring_of(const Settings& settings) {
+  auto ring = settings.token_keys.empty() ? TokenRing::random() : TokenRing::parse(settings.token_keys);
+  return ring ? *std::move(ring) : TokenRing::random();                   // read_settings() has checked it
+}
 
 }  // namespace
 
+Service::Service(Settings settings, TokenRing tokens, Random random)
+    : settings_(std::move(settings)), random_(std::move(random)), tokens_(std::move(tokens)),
+      edge_(settings_.edge, {tokens_, clock_, random_, metrics_, meter_}), last_tick_(settings_.threads) {}
+
 Expected<std::unique_ptr<Service>> Service::start(Settings settings, Extras extras, Random random, MakeTransport make_transport) {
-  std::unique_ptr<Service> service(new Service(std::move(settings), std::move(random)));
+  TokenRing ring = ring_of(settings);
+  std::unique_ptr<Service> service(new Service(std::move(settings), std::move(ring), std::move(random)));
   Service& self = *service;
   const Settings& set = self.settings_;
-
+  if (auto opened = self.open_store(); !opened) return tl::make_unexpected(opened.error());
   self.metrics_.gauge("build_info", "What this is; always 1.",
-                      {{"version", set.identity.version}, {"revision", set.revision}, {"mode", "embedded"}}).set(1);
+                      {{"version", set.identity.version}, {"revision", set.revision},
+                       {"mode", self.store_->engine() == "sqlite" ? "embedded" : self.store_->engine()}}).set(1);
   self.metrics_.gauge("fault_injection_active", "1 while faults are injected on purpose.").set(extras.active ? 1 : 0);
-
-  auto store = open_sqlite(set.database);
-  if (!store) return tl::make_unexpected(store.error());
-  self.store_ = std::move(*store);
-  self.executor_ = std::make_unique<Executor>(set.queue, [&self] { self.keep_house(); });
-  self.worker_ = std::make_unique<Worker>(set.worker, Worker::Parts{*self.store_, *self.executor_, self.clock_, self.random_,
-                                                                    self.metrics_, self.health_, std::move(make_transport)});
-
-  auto admin = sluice::http::serve({.address = set.address, .port = set.admin_port},
-                                   [&self](const IncomingRequest& in, ReplyPtr reply) { reply->send(self.admin(in.path)); });
-  if (!admin) return fail("admin port", admin.error());
-  self.admin_ = std::move(*admin);
-
-  sluice::http::Handler handler = make_api({set.identity, set.endpoints, *self.store_, *self.executor_, self.clock_, self.random_,
-                                            self.metrics_, [&self] { self.worker_->wake(); }});
-  if (extras.wrap) handler = extras.wrap(std::move(handler));
+  self.executor_ = std::make_unique<Executor>(set.queue, [&self] { self.keep_house(); }, self.store_->parallelism());
+  self.make_worker(std::move(make_transport));
+  if (auto made = self.make_relay(); !made) return tl::make_unexpected(made.error());
+  self.api_ = std::make_unique<Api>(ApiParts{set.identity, set.endpoints, set.receivers.addresses, set.admin_key, self.tokens_,
+                                             *self.store_, *self.executor_, self.clock_, self.random_, self.metrics_, self.meter_,
+                                             [&self](const std::string& id) { self.relay_->stored(id); }});
   if (extras.never_ready) self.health_.unready("fault", "never ready, as the fault profile asks");
-  auto data = sluice::http::serve({.address = set.address, .port = set.port, .threads = set.threads},
-                                  metered(std::move(handler), self.metrics_));
-  if (!data) return fail("data port", data.error());
-  self.data_ = std::move(*data);
+  if (auto listening = self.listen(extras); !listening) return tl::make_unexpected(listening.error());
   self.health_.started();
   return service;
+}
+
+Expected<void> Service::open_store() {
+  dependencies_.define("database", settings_.database_is_hard);
+  // Soft, whatever is asked for: without it workers look by themselves each second.
+  if (!settings_.broker.empty()) dependencies_.define("broker", false);
+  auto store = courier::open_store({.database = settings_.database, .connections = settings_.connections, .metrics = &metrics_});
+  if (!store) return tl::make_unexpected(store.error());
+  store_ = std::move(*store);
+  look_at_database();                      // green from the start, or not at all: start() fails where no round trip succeeds
+  return {};
+}
+
+void Service::make_worker(MakeTransport make_transport) {
+  // A transport to a checked address carries the receiver's name, which only the library's own can be told.
+  auto connect = [make_transport = std::move(make_transport)](const sluice::http::Endpoint& endpoint) {
+    return endpoint.tls.server_name.empty() ? make_transport(endpoint.url) : sluice::http::make_transport(endpoint);
+  };
+  ReceiverPolicy policy = settings_.receivers;
+  for (std::string& origin : trusted_origins(settings_.endpoints)) policy.trusted.push_back(std::move(origin));
+  receivers_ = std::make_unique<Receivers>(std::move(policy), Receivers::Parts{clock_, random_, metrics_, std::move(connect)});
+  WorkerOptions options = settings_.worker;
+  if (settings_.role == Role::Api) options.threads = 0;
+  worker_ = std::make_unique<Worker>(options, Worker::Parts{*store_, *executor_, clock_, random_, metrics_, health_,
+                                                                     [this](const std::string& origin) { return receivers_->to(origin); }});
+}
+
+Expected<void> Service::make_relay() {
+  Sleeper sleeper;
+  if (settings_.role != Role::Api) sleeper = {[this] { worker_->wake(); }, [this] { return worker_->hungry(); }};
+  // The pod's name may be another process's, after a restart of the container.
+  const std::string self = settings_.identity.pod + "-" + new_id(clock_.now(), random_);
+  if (settings_.broker.empty()) {
+    wake_ = local_wake(std::move(sleeper));
+  } else {
+    auto wake = redis_wake({.uri = settings_.broker, .consumer = self, .metrics = &metrics_}, std::move(sleeper));
+    if (!wake) return fail("COURIER_BROKER", wake.error());
+    wake_ = std::move(*wake);
+  }
+  relay_ = std::make_unique<Relay>(Relay::Parts{*store_, *executor_, *wake_, clock_, metrics_, self});
+  return {};
+}
+
+Expected<void> Service::listen(const Extras& extras) {
+  auto admin_port = sluice::http::serve({.address = settings_.address, .port = settings_.admin_port},
+                                        [this](const IncomingRequest& in, ReplyPtr reply) { reply->send(admin(in.path, in.query)); });
+  if (!admin_port) return fail("admin port", admin_port.error());
+  admin_ = std::move(*admin_port);
+  if (settings_.role == Role::Worker) return {};
+
+  sluice::http::Handler handler = api_->handler();
+  if (extras.wrap) handler = extras.wrap(std::move(handler));
+  const auto refusal = [this](int status, const std::string& why) {
+    if (status != 500) meter_.rejected("unmatched", std::to_string(status));
+    return problem(status, why, status == 503 ? 1 : 0);
+  };
+  for (auto& tick : last_tick_) tick = clock_.monotonic().count();
+  auto data = sluice::http::serve({.address = settings_.address, .port = settings_.port, .threads = settings_.threads, .refusal = refusal,
+                                   .on_tick = [this](std::size_t loop, Duration late) { ticked(loop, late); }},
+                                  edge_.enter(std::move(handler)), [this](IncomingRequest& head) { return edge_.admit(head); });
+  if (!data) return fail("data port", data.error());
+  data_ = std::move(*data);
+  return {};
 }
 
 Service::~Service() {
   // The data port first: its handler uses all the rest.
   data_.reset();
   admin_.reset();
+  if (relay_) relay_->end();               // while there are an executor and a wake-up to use; it may still be told something
+  wake_.reset();
+}
+
+void Service::ticked(std::size_t loop, Duration late) {
+  last_tick_[loop] = clock_.monotonic().count();
+  health_.tick("loop-" + std::to_string(loop));
+  metrics_.gauge("event_loop_lag_seconds", "How late the loop's last tick came.", {{"loop", std::to_string(loop)}})
+      .set(sluice::seconds(late));
+}
+
+std::string Service::late_loop() const {
+  if (settings_.role == Role::Worker) return "";
+  for (std::size_t loop = 0; loop < last_tick_.size(); ++loop) {
+    const Duration since = clock_.monotonic() - Duration(last_tick_[loop].load());
+    if (since > kLateLoop) return "loop " + std::to_string(loop) + " has been busy for " + sluice::format_duration(since);
+  }
+  return "";
 }
 
 void Service::keep_house() {
-  health_.tick("database");
+  health_.tick("database", kHouseLimit);
   const Duration now = clock_.monotonic();
-  if (now >= next_count_) {
-    next_count_ = now + kCountEvery;
-    metrics_.gauge("queue_depth", "Messages that wait for delivery.").set(static_cast<double>(store_->pending().value_or(0)));
+  if (now >= next_look_) {
+    next_look_ = now + kLookEvery;
+    look_at_database();
+    look_at_queue();
   }
   if (now >= next_prune_) {
     next_prune_ = now + kPruneEvery;
-    const auto pruned = store_->prune(clock_.now() - kKeep);
+    const auto pruned = store_->prune(clock_.now(), clock_.now() - kKeep);
     if (!pruned) sluice::log::warn("old messages could not be removed", {{"error", to_string(pruned.error())}});
   }
 }
 
-sluice::http::Response Service::admin(const std::string& path) const {
+void Service::look_at_database() {
+  const Duration begin = clock_.monotonic();
+  const auto found = store_->ping();
+  dependencies_.report("database", found, clock_.monotonic() - begin, clock_.now());
+  health_.unready("dependency", dependencies_.why_unready());
+  if (settings_.broker.empty()) return;
+  // Its own connection asks it all the time.
+  const bool up = metrics_.gauge("broker_up", "1 while wake-ups can be received.").value() == 1;
+  const auto away = fail(sluice::Error::Kind::Unavailable, "no connection; workers look for due deliveries by themselves");
+  dependencies_.report("broker", up ? Expected<void>() : Expected<void>(away), Duration(0), clock_.now());
+}
+
+void Service::look_at_queue() {
+  const Time now = clock_.now();
+  const auto queue = store_->queue(now);
+  if (!queue) return;                      // look_at_database() has told it
+  metrics_.gauge("queue_depth", "Deliveries that are not ended.").set(static_cast<double>(queue->pending));
+  metrics_.gauge("queue_lag_messages", "Deliveries that might be made now.").set(static_cast<double>(queue->due));
+  metrics_.gauge("queue_oldest_age_seconds", "How long the longest due delivery has waited.").set(sluice::seconds(now - queue->oldest_due));
+  edge_.hold_intake(now - queue->oldest_notice > kOldestNotice);
+}
+
+Response Service::admin(const std::string& path, const std::string& query) {
   if (path == "/metrics") return metrics_.answer();
-  if (auto probe = health_.answer(path)) return *std::move(probe);
-  return problem(404, "the admin port has /startupz, /livez, /readyz and /metrics");
+  if (path == "/healthz/dependencies") return dependencies_.answer();
+  if (path == "/readyz") health_.unready("event-loop", late_loop());
+  auto probe = health_.answer(path);
+  if (!probe) return problem(404, "the admin port has /startupz, /livez, /readyz, /healthz/dependencies and /metrics");
+  if (path == "/readyz" && query == "verbose") {
+    const auto live = *health_.answer("/livez");
+    probe->body += (data_ ? "[+] in flight: " + std::to_string(data_->in_flight()) + "\n" : "") +
+                   (live.status == 200 ? "[+] loops: ok\n" : "[-] " + live.body) + dependencies_.lines();
+  }
+  return *std::move(probe);
 }
 
 void Service::wait(Duration length, const std::stop_token& hurry) {
@@ -87,10 +201,13 @@ void Service::drain(const std::stop_token& hurry) {
   health_.unready("draining", "asked to end");
   worker_->pause();
   wait(settings_.lame_duck, hurry);
-  data_->close_after_answer();
+  if (data_) data_->close_after_answer();
   wait(settings_.closing, hurry);
-  data_->drain(hurry.stop_requested() ? Duration(0) : settings_.finish);
+  if (data_) data_->drain(hurry.stop_requested() ? Duration(0) : settings_.finish);
+  // Its loops have ended on purpose.
+  for (std::size_t loop = 0; loop < settings_.threads; ++loop) health_.forget("loop-" + std::to_string(loop));
   worker_->cut();
+  relay_->end();
   sluice::log::info("drained");
 }
 

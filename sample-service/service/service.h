@@ -1,17 +1,26 @@
 // courier put together: store, executor, worker, data port and admin port, and their orderly end.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <stop_token>
+#include <vector>
 
 #include "common/core/clock.h"
 #include "common/http/server.h"
 #include "common/telemetry/health.h"
 #include "common/telemetry/metrics.h"
+#include "sample-service/api/api.h"
+#include "sample-service/api/edge.h"
+#include "sample-service/service/dependencies.h"
 #include "sample-service/service/settings.h"
+#include "sample-service/trust/receivers.h"
+#include "sample-service/trust/token.h"
+#include "sample-service/wake/wake.h"
+#include "sample-service/worker/relay.h"
 
 namespace courier {
 
@@ -29,7 +38,7 @@ class Service {
   static Expected<std::unique_ptr<Service>> start(Settings settings, Extras extras, Random random, MakeTransport make_transport);
   ~Service();                              // stops at once; drain() first when clients matter
 
-  std::uint16_t port() const { return data_->port(); }
+  std::uint16_t port() const { return data_ ? data_->port() : 0; }   // 0: role Worker has none
   std::uint16_t admin_port() const { return admin_->port(); }
 
   // Unready, but serving on while endpoints and gateways catch up; then "Connection: close"; then no new connections and
@@ -37,25 +46,42 @@ class Service {
   void drain(const std::stop_token& hurry = {});
 
  private:
-  Service(Settings settings, Random random) : settings_(std::move(settings)), random_(std::move(random)) {}
+  Service(Settings settings, TokenRing tokens, Random random);
+  Expected<void> open_store();
+  void make_worker(MakeTransport make_transport);
+  Expected<void> make_relay();
+  Expected<void> listen(const Extras& extras);
   void wait(Duration length, const std::stop_token& hurry);
-  void keep_house();                       // each second on the executor's thread
-  sluice::http::Response admin(const std::string& path) const;
+  void keep_house();                       // each second on a thread of the executor
+  void look_at_queue();
+  void look_at_database();
+  void ticked(std::size_t loop, Duration late);
+  std::string late_loop() const;
+  sluice::http::Response admin(const std::string& path, const std::string& query);
 
   Settings settings_;
   Random random_;
   sluice::SystemClock clock_;
   sluice::metrics::Registry metrics_;
   sluice::telemetry::Health health_{clock_};
+  Dependencies dependencies_;
+  TokenRing tokens_;
+  Meter meter_{metrics_};
+  Edge edge_;
+  std::vector<std::atomic<long long>> last_tick_;         // of each loop, monotonic milliseconds
   std::mutex mutex_;
   std::condition_variable_any never_;
   Duration next_prune_{0};
-  Duration next_count_{0};
+  Duration next_look_{0};
 
-  // In this order: each uses those above, so they end from below.
+  // In this order: each uses those above, so they end from below. What waits in the executor uses the API.
   std::unique_ptr<Store> store_;
+  std::unique_ptr<Receivers> receivers_;
+  std::unique_ptr<Api> api_;
+  std::unique_ptr<Relay> relay_;           // what the API tells of what was stored
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<Worker> worker_;
+  std::unique_ptr<Wake> wake_;
   std::unique_ptr<sluice::http::Server> admin_;
   std::unique_ptr<sluice::http::Server> data_;
 };

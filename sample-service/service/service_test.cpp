@@ -9,6 +9,9 @@
 
 #include "common/http/raw_server_for_test.h"
 #include "common/http/transport.h"
+#include "sample-service/domain/endpoint.h"
+#include "sample-service/store/open.h"
+#include "sample-service/trust/secret_text.h"
 
 namespace courier {
 namespace {
@@ -36,26 +39,33 @@ class CourierService : public ::testing::Test {
     settings.worker.first_delay = Duration(10);
     settings.worker.longest_delay = Duration(20);
   }
-  void start() {
-    auto started = Service::start(settings, {}, counting_random(), [](const std::string& origin) { return sluice::http::make_transport({.url = origin}); });
+  void start(Extras extras = {}) {
+    auto started = Service::start(settings, std::move(extras), counting_random(),
+                                  [](const std::string& origin) { return sluice::http::make_transport({.url = origin}); });
     ASSERT_TRUE(started) << started.error().message;
     service = std::move(*started);
     client = *sluice::http::make_transport({.url = "http://127.0.0.1:" + std::to_string(service->port())});
     admin = *sluice::http::make_transport({.url = "http://127.0.0.1:" + std::to_string(service->admin_port())});
   }
   static Response send(sluice::http::Transport& to, const std::string& method, const std::string& target, const std::string& body = {},
-                       const std::string& key = {}) {
+                       const sluice::http::Headers& headers = {}) {
     Request request;
     request.method = method;
     request.target = target;
     request.body = body;
-    if (!key.empty()) request.headers["Idempotency-Key"] = key;
+    request.headers = headers;
     const auto answer = to.send(request);
     EXPECT_TRUE(answer) << to_string(answer.error());
     return answer.value_or(Response{});
   }
   Response get(const std::string& target) { return send(*client, "GET", target); }
-  Response post(const std::string& body, const std::string& key) { return send(*client, "POST", "/v1/messages", body, key); }
+  Response post(const std::string& body, const std::string& key) {
+    return send(*client, "POST", "/v1/messages", body, {{"Idempotency-Key", key}});
+  }
+  Response ask(const std::string& method, const std::string& target, const std::string& body = {},
+               const sluice::http::Headers& headers = {}) {
+    return send(*client, method, target, body, headers);
+  }
   // Asks until the message has ended; every request waits for an answer of the store, so this does not spin.
   json ended(const std::string& location) {
     const auto give_up = std::chrono::steady_clock::now() + 20s;
@@ -151,7 +161,289 @@ TEST_F(CourierService, MistakesAreAnsweredWithProblems) {
   expect(post(R"({"payload":1})", "k"), 400, "endpoint");
   const Response wrong = send(*client, "DELETE", "/v1/messages");
   expect(wrong, 405, "DELETE");
-  EXPECT_EQ(wrong.headers.at("Allow"), "POST");
+  EXPECT_EQ(wrong.headers.at("Allow"), "GET, HEAD, POST");
+  expect(ask("GET", "/", "", {{"X-Request-Timeout-Ms", "soon"}}), 400, "soon");
+  expect(get("/v1/messages?limit=0"), 400, "limit");
+  expect(get("/v1/messages?cursor=!"), 400, "cursor");
+}
+
+TEST_F(CourierService, DeeplyNestedBodiesAreRefusedAndDoNotExhaustTheStack) {
+  settings.endpoints.default_endpoint = "http://127.0.0.1:1/";
+  start();
+  const std::string deep = std::string(400'000, '[') + std::string(400'000, ']');
+  EXPECT_EQ(post("{\"payload\":" + deep + "}", "k").status, 400);
+  EXPECT_EQ(ask("POST", "/v1/endpoints", "{\"url\":" + deep + "}").status, 400);
+  EXPECT_EQ(get("/").status, 200);
+}
+
+TEST_F(CourierService, AnEndpointIsChangedOnlyByWhoHasReadItsVersion) {
+  settings.endpoints.allowed = {"http://hooks.example"};
+  start();
+  const Response created = ask("POST", "/v1/endpoints", R"({"url": "http://hooks.example/a", "topics": ["order.paid"]})");
+  ASSERT_EQ(created.status, 201) << created.body;
+  const std::string location = created.headers.at("Location");
+  EXPECT_EQ(created.headers.at("ETag"), "\"1\"");
+  EXPECT_TRUE(json::parse(created.body)["secret"].get<std::string>().starts_with("whsec_")) << "shown this once";
+  EXPECT_FALSE(json::parse(get(location).body).contains("secret"));
+
+  const std::string change = R"({"state": "paused", "maxInFlight": 9})";
+  EXPECT_EQ(ask("PATCH", location, change).status, 428);
+  EXPECT_EQ(ask("PATCH", location, change, {{"If-Match", "1"}}).status, 400);
+  const Response changed = ask("PATCH", location, change, {{"If-Match", "\"1\""}});
+  ASSERT_EQ(changed.status, 200) << changed.body;
+  EXPECT_EQ(changed.headers.at("ETag"), "\"2\"");
+  EXPECT_EQ(json::parse(changed.body)["state"], "paused");
+  EXPECT_EQ(json::parse(changed.body)["url"], "http://hooks.example/a") << "what is not named stays";
+  EXPECT_EQ(ask("PATCH", location, change, {{"If-Match", "\"1\""}}).status, 412);
+  EXPECT_EQ(ask("PATCH", location, R"({"url": "http://evil.example/"})", {{"If-Match", "\"2\""}}).status, 400);
+  EXPECT_EQ(ask("DELETE", location, "", {{"If-Match", "\"1\""}}).status, 412);
+  EXPECT_EQ(ask("DELETE", location, "", {{"If-Match", "\"2\""}}).status, 204);
+  EXPECT_EQ(get(location).status, 404);
+}
+
+TEST_F(CourierService, AListIsReadPageByPageWithoutLossOrRepetition) {
+  settings.endpoints.allowed = {"http://hooks.example"};
+  start();
+  std::set<std::string> created;
+  for (int i = 0; i < 7; ++i) created.insert(json::parse(ask("POST", "/v1/endpoints", R"({"url": "http://hooks.example/"})").body)["id"]);
+  std::vector<std::string> read;
+  std::string target = "/v1/endpoints?limit=3";
+  for (int page = 0; page < 10; ++page) {
+    const json body = json::parse(get(target).body);
+    for (const auto& item : body["items"]) read.push_back(item["id"]);
+    if (!body.contains("next")) break;
+    target = "/v1/endpoints?limit=3&cursor=" + body["next"].get<std::string>();
+  }
+  EXPECT_EQ(read.size(), 7U);
+  EXPECT_EQ(std::set<std::string>(read.begin(), read.end()), created);
+}
+
+TEST_F(CourierService, ADeadMessageIsListedAndReplayedOnce) {
+  std::atomic<bool> good{false};
+  RawServer sink([&](RawConnection& peer, int) {
+    if (peer.read_head().empty()) return;
+    peer.write(good ? "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                    : "HTTP/1.1 500 Broken\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+  });
+  settings.endpoints.default_endpoint = sink.url() + "/";
+  settings.worker.max_attempts = 1;
+  start();
+  const std::string location = post(R"({"payload":1})", "a").headers.at("Location");
+  EXPECT_EQ(ended(location)["state"], "dead");
+  const json dead = json::parse(get("/v1/dead-letters").body)["items"];
+  ASSERT_EQ(dead.size(), 1U);
+  EXPECT_EQ("/v1/messages/" + dead[0]["message"].get<std::string>(), location);
+
+  good = true;
+  EXPECT_EQ(ask("POST", location + "/replay").status, 400) << "the key is missing";
+  const Response replayed = ask("POST", location + "/replay", "", {{"Idempotency-Key", "r"}});
+  EXPECT_EQ(replayed.status, 202) << replayed.body;
+  const Response again = ask("POST", location + "/replay", "", {{"Idempotency-Key", "r"}});
+  EXPECT_EQ(again.body, replayed.body);
+  EXPECT_EQ(again.headers.at("Idempotency-Replayed"), "true");
+  EXPECT_EQ(ended(location)["state"], "delivered");
+  EXPECT_EQ(ask("POST", location + "/replay", "", {{"Idempotency-Key", "s"}}).status, 409) << "nothing of it is dead";
+  EXPECT_TRUE(json::parse(get("/v1/dead-letters").body)["items"].empty());
+}
+
+TEST_F(CourierService, AMessageThatWasReadIsNotSentAgainUntilItChanges) {
+  settings.endpoints.default_endpoint = "http://127.0.0.1:1/";
+  settings.worker.threads = 0;
+  start();
+  const std::string location = post(R"({"payload":1})", "a").headers.at("Location");
+  const Response read = get(location);
+  const Response unchanged = ask("GET", location, "", {{"If-None-Match", read.headers.at("ETag")}});
+  EXPECT_EQ(unchanged.status, 304);
+  EXPECT_EQ(unchanged.body, "");
+}
+
+TEST_F(CourierService, WithAuthenticationAKeyBecomesATokenThatSeesItsTenantOnly) {
+  settings.edge.auth_required = true;
+  settings.admin_key = std::string(32, 'a');
+  settings.endpoints.default_endpoint = "http://127.0.0.1:1/";
+  start();
+  const auto bearer = [](const std::string& secret) { return sluice::http::Headers{{"Authorization", "Bearer " + secret}}; };
+  const auto token_for = [&](const std::string& key) {
+    return json::parse(ask("POST", "/v1/tokens", "", bearer(key)).body)["access_token"].get<std::string>();
+  };
+  EXPECT_EQ(get("/").status, 200) << "the cheap routes stay open";
+  EXPECT_EQ(get("/v1/messages").status, 401);
+  EXPECT_EQ(ask("POST", "/v1/tokens").status, 401);
+  EXPECT_EQ(ask("POST", "/v1/tokens", "", bearer("ck_guess")).status, 401);
+
+  const std::string admin_token = token_for(settings.admin_key);
+  EXPECT_EQ(ask("GET", "/v1/messages", "", bearer(admin_token)).status, 403) << "the admin key is for tenants only";
+  std::map<std::string, std::string> tokens;
+  std::string key_location;
+  for (const std::string tenant : {"acme", "globex"}) {
+    ASSERT_EQ(ask("POST", "/v1/tenants", R"({"id": ")" + tenant + "\"}", bearer(admin_token)).status, 201);
+    const Response made = ask("POST", "/v1/tenants/" + tenant + "/keys", "", bearer(admin_token));
+    ASSERT_EQ(made.status, 201) << made.body;
+    tokens[tenant] = token_for(json::parse(made.body)["key"]);
+    key_location = "/v1/tenants/" + tenant + "/keys/" + json::parse(made.body)["id"].get<std::string>();
+    EXPECT_EQ(get(key_location).status, 405);
+    EXPECT_EQ(ask("GET", "/v1/tenants/" + tenant + "/keys", "", bearer(admin_token)).body.find("ck_"), std::string::npos);
+  }
+  EXPECT_EQ(ask("POST", "/v1/tenants", R"({"id": "mine"})", bearer(tokens["acme"])).status, 403);
+
+  auto headers = bearer(tokens["acme"]);
+  headers["Idempotency-Key"] = "k";
+  const Response posted = ask("POST", "/v1/messages", R"({"payload": 1})", headers);
+  ASSERT_EQ(posted.status, 202) << posted.body;
+  EXPECT_EQ(ask("GET", posted.headers.at("Location"), "", bearer(tokens["acme"])).status, 200);
+  EXPECT_EQ(ask("GET", posted.headers.at("Location"), "", bearer(tokens["globex"])).status, 404) << "of another tenant";
+  EXPECT_TRUE(json::parse(ask("GET", "/v1/messages", "", bearer(tokens["globex"])).body)["items"].empty());
+
+  EXPECT_EQ(ask("POST", "/v1/tokens", R"({"scope": "tenants:write"})", bearer(settings.admin_key)).status, 200);
+  EXPECT_EQ(ask("DELETE", key_location, "", bearer(admin_token)).status, 204);
+}
+
+TEST_F(CourierService, ClientsCannotMakeItCallIntoItsOwnNetwork) {
+  settings.endpoints.allowed = {"*"};
+  settings.worker.max_attempts = 1;
+  std::atomic<int> reached{0};
+  RawServer inside([&](RawConnection&, int) { ++reached; });
+  start();
+  const std::string port = std::to_string(inside.port());
+  EXPECT_EQ(post(R"({"payload":1,"endpoint":"http://127.0.0.1:)" + port + "/\"}", "a").status, 400);
+  EXPECT_EQ(post(R"({"payload":1,"endpoint":"http://169.254.169.254/latest/meta-data/"})", "b").status, 400);
+  EXPECT_EQ(ask("POST", "/v1/endpoints", R"({"url":"http://10.96.0.1/"})").status, 400);
+  // A name can only be judged when it is called.
+  const Response posted = post(R"({"payload":1,"endpoint":"http://localhost:)" + port + "/\"}", "c");
+  ASSERT_EQ(posted.status, 202) << posted.body;
+  const json message = ended(posted.headers.at("Location"));
+  EXPECT_EQ(message["state"], "dead");
+  EXPECT_NE(message["lastError"].get<std::string>().find("no address that may be called"), std::string::npos) << message;
+  EXPECT_EQ(reached, 0);
+}
+
+TEST_F(CourierService, OverloadIsAnsweredBeforeTheBodyIsRead) {
+  settings.endpoints.default_endpoint = "http://127.0.0.1:1/";
+  settings.edge.quota = {.per_second = 0.001, .burst = 1};
+  start();
+  EXPECT_EQ(post(R"({"payload":1})", "a").status, 202);
+  const int fd = sluice::http::testing::connect_to(service->port());
+  RawConnection connection(fd);
+  connection.write("POST /v1/messages HTTP/1.1\r\nHost: x\r\nIdempotency-Key: b\r\nContent-Length: 1000\r\n\r\n");
+  const std::string answer = connection.read_to_end();
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 429 ")) << answer;
+  EXPECT_NE(answer.find("Retry-After: "), std::string::npos) << answer;
+  EXPECT_NE(answer.find("application/problem+json"), std::string::npos) << answer;
+  ::close(fd);
+}
+
+TEST_F(CourierService, SlowlorisIsClosedAndOthersAreServedMeanwhile) {
+  start();
+  std::vector<std::unique_ptr<RawConnection>> slow;
+  for (int i = 0; i < 100; ++i) {
+    slow.push_back(std::make_unique<RawConnection>(sluice::http::testing::connect_to(service->port())));
+    slow.back()->write("POST /echo HTTP/1.1\r\nHost: x\r\nX-Request-Timeout-Ms: 200\r\nContent-Length: 10\r\n\r\nx");
+  }
+  EXPECT_EQ(get("/").status, 200);
+  for (auto& connection : slow) {
+    EXPECT_TRUE(connection->closed_within(5'000));
+    ::close(connection->fd());
+  }
+}
+
+TEST_F(CourierService, TheServersOwnRefusalsAreProblemsToo) {
+  start();
+  for (const char* sent : {"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9999999\r\n\r\n", "GET / HTTP/1.1\r\n\r\n",
+                           "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"}) {
+    const int fd = sluice::http::testing::connect_to(service->port());
+    RawConnection connection(fd);
+    connection.write(sent);
+    const std::string answer = connection.read_to_end();
+    EXPECT_NE(answer.find("application/problem+json"), std::string::npos) << sent << answer;
+    ::close(fd);
+  }
+}
+
+TEST_F(CourierService, TheTraceReachesTheReceiver) {
+  std::promise<std::string> delivered;
+  RawServer sink([&](RawConnection& peer, int number) {
+    std::string head = peer.read_head();
+    if (number == 0) delivered.set_value(std::move(head));
+    peer.write("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
+  });
+  settings.endpoints.default_endpoint = sink.url() + "/";
+  start();
+  const std::string trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+  ASSERT_EQ(
+      ask("POST", "/v1/messages", R"({"payload":1})", {{"Idempotency-Key", "a"}, {"traceparent", "00-" + trace + "-00f067aa0ba902b7-01"}})
+          .status,
+      202);
+  const std::string head = delivered.get_future().get();
+  EXPECT_NE(head.find("traceparent:00-" + trace + "-"), std::string::npos) << head;
+}
+
+// What Standard Webhooks has a receiver compute.
+std::string signature(const std::string& secret, const std::string& id, const std::string& timestamp, const std::string& body) {
+  return "v1," + base64(hmac_sha256(*from_base64(secret.substr(6)), id + "." + timestamp + "." + body));
+}
+
+std::string header_of(const std::string& head, const std::string& name) {
+  const auto begin = head.find("\r\n" + name + ":");
+  if (begin == std::string::npos) return {};
+  const auto value = head.find_first_not_of(' ', begin + name.size() + 3);
+  return head.substr(value, head.find("\r\n", value) - value);
+}
+
+TEST_F(CourierService, ADeliveryIsSignedWithTheSecretThatHoldsWhenItIsSent) {
+  std::vector<std::promise<std::string>> delivered(2);
+  RawServer sink([&](RawConnection& peer, int number) {
+    std::string head = peer.read_head();
+    peer.read_exactly(7);
+    if (number < 2) delivered[static_cast<std::size_t>(number)].set_value(std::move(head));
+    peer.write("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
+  });
+  settings.endpoints.allowed = {sink.url()};
+  start();
+  const Response created = ask("POST", "/v1/endpoints", R"({"url": ")" + sink.url() + R"(/hook"})");
+  ASSERT_EQ(created.status, 201) << created.body;
+  const auto verify = [&](std::size_t number, const std::string& secret) {
+    const std::string id = json::parse(post(R"({"payload":{"n":1}})", std::to_string(number)).body)["id"];
+    const std::string head = delivered[number].get_future().get();
+    EXPECT_EQ(header_of(head, "webhook-id"), id) << head;
+    EXPECT_EQ(header_of(head, "webhook-signature"), signature(secret, id, header_of(head, "webhook-timestamp"), R"({"n":1})")) << head;
+  };
+  verify(0, json::parse(created.body)["secret"]);
+  const std::string next = "whsec_" + base64(std::string(32, 'n'));
+  ASSERT_EQ(ask("PATCH", created.headers.at("Location"), R"({"secret": ")" + next + "\"}", {{"If-Match", "*"}}).status, 200);
+  verify(1, next);
+}
+
+TEST_F(CourierService, AStuckLoopKeepsTrafficAwayUntilItIsFree) {
+  std::latch stuck(1);
+  std::latch free(1);
+  Extras extras;
+  extras.wrap = [&](sluice::http::Handler inner) {
+    return [&, inner](sluice::http::IncomingRequest in, sluice::http::ReplyPtr reply) {
+      if (in.path == "/echo") {
+        stuck.count_down();
+        free.wait();                       // what a handler must not do
+      }
+      inner(std::move(in), std::move(reply));
+    };
+  };
+  start(std::move(extras));
+  auto asked = std::async(std::launch::async, [&] { return ask("POST", "/echo", "x"); });
+  stuck.wait();
+  EXPECT_EQ(send(*admin, "GET", "/livez").status, 200);
+  Response ready;
+  do ready = send(*admin, "GET", "/readyz");
+  while (ready.status == 200);
+  EXPECT_NE(ready.body.find("event-loop: loop 0 has been busy"), std::string::npos) << ready.body;
+  free.count_down();
+  EXPECT_EQ(asked.get().body, "x");
+  while (send(*admin, "GET", "/readyz").status != 200) {}
+}
+
+TEST_F(CourierService, TheDocumentOfTheApiIsServed) {
+  start();
+  const Response answer = get("/openapi.json");
+  EXPECT_EQ(answer.headers.at("Content-Type"), "application/json");
+  EXPECT_EQ(json::parse(answer.body)["openapi"], "3.1.0");
 }
 
 TEST_F(CourierService, MetricsCarryTheAgreedNamesAndNoRawPaths) {
@@ -180,6 +472,40 @@ TEST_F(CourierService, ProbesAreGreenOnTheAdminPortOnly) {
     EXPECT_EQ(send(*admin, "GET", probe).status, 200) << probe;
     EXPECT_EQ(get(probe).status, 404) << probe;
   }
+}
+
+TEST_F(CourierService, WhatItDependsOnIsToldToThoseWhoAskForIt) {
+  start();
+  const Response dependencies = send(*admin, "GET", "/healthz/dependencies");
+  EXPECT_EQ(dependencies.status, 200);
+  EXPECT_EQ(json::parse(dependencies.body)["dependencies"][0]["name"], "database");
+  const Response verbose = send(*admin, "GET", "/readyz?verbose");
+  EXPECT_EQ(verbose.status, 200);
+  EXPECT_NE(verbose.body.find("[+] database: ok"), std::string::npos) << verbose.body;
+  EXPECT_NE(verbose.body.find("[+] loops: ok"), std::string::npos) << verbose.body;
+  EXPECT_EQ(send(*admin, "GET", "/readyz").body, "ok\n");
+}
+
+TEST_F(CourierService, ABrokerThatIsAwayIsToldAndKeepsNoTrafficAway) {
+  settings.broker = "redis://127.0.0.1:1";
+  start();
+  Response dependencies;
+  do dependencies = send(*admin, "GET", "/healthz/dependencies");
+  while (dependencies.status == 200);
+  const json found = json::parse(dependencies.body)["dependencies"];
+  EXPECT_EQ(found[0]["name"], "broker");
+  EXPECT_EQ(found[0]["ok"], false);
+  EXPECT_EQ(found[1]["ok"], true) << found;
+  EXPECT_EQ(send(*admin, "GET", "/readyz").status, 200);
+  EXPECT_EQ(send(*admin, "GET", "/livez").status, 200);
+}
+
+TEST_F(CourierService, ADatabaseThatCannotBeOpenedIsNeverStartedWith) {
+  settings.database = "/nowhere/at/all/courier.db";
+  const auto refused = Service::start(settings, {}, counting_random(),
+                                      [](const std::string& origin) { return sluice::http::make_transport({.url = origin}); });
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(refused.error().is(sluice::Error::Kind::Unavailable)) << to_string(refused.error());
 }
 
 TEST_F(CourierService, WhileDrainingItIsUnreadyAliveAndServesOn) {
@@ -213,12 +539,13 @@ TEST_F(CourierService, DrainGivesBackWhatIsBeingDelivered) {
   asked.wait();
   service->drain();
   service.reset();
-  const auto store = open_sqlite(database);
+  const auto store = open_store({.database = database});
   ASSERT_TRUE(store) << store.error().message;
-  const auto message = (*store)->lookup(location.substr(location.rfind('/') + 1));
+  const auto message = (*store)->lookup(std::string(kDefaultTenant), location.substr(location.rfind('/') + 1));
   ASSERT_TRUE(message) << message.error().message;
-  EXPECT_EQ(message->state, State::Pending);
-  EXPECT_EQ(message->attempts, 0);
+  EXPECT_EQ(message->state(), State::Pending);
+  ASSERT_EQ(message->deliveries.size(), 1U);
+  EXPECT_EQ(message->deliveries[0].attempts, 0);
   ::unlink(database.c_str());
 }
 

@@ -5,23 +5,38 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "sample-service/api/api.h"
+#include "sample-service/api/edge.h"
 #include "sample-service/domain/message.h"
+#include "sample-service/trust/receivers.h"
 #include "sample-service/worker/worker.h"
 
 namespace courier {
 
+// What a process does. Api and Worker share a PostgreSQL database; All is whole by itself.
+enum class Role { Api, Worker, All };
+std::string_view name(Role role);
+
 struct Settings {
   Identity identity{};
+  Role role = Role::All;
   std::string revision = "unknown";
   std::string address = "0.0.0.0";
   std::uint16_t port = 8080;
   std::uint16_t admin_port = 9090;
   std::size_t threads = 1;                 // of the data port
-  std::string database = "courier.db";
+  std::string database = "courier.db";     // StoreOptions::database
+  std::size_t connections = 4;             // to PostgreSQL
+  std::string broker{};                    // RedisOptions::uri; empty: wake-ups within the process, and polling
+  bool database_is_hard = false;           // unready while it does not answer
   std::size_t queue = 256;                 // requests that may wait for the database
+  EdgeOptions edge{};
+  std::string token_keys{};                // TokenRing::parse(); empty: a key of this process alone
+  std::string admin_key{};
   EndpointPolicy endpoints{};
+  ReceiverPolicy receivers{};              // beside what follows from `endpoints`
   WorkerOptions worker{};
 
   // Drain: unready but serving, then closing connections after each answer, then the rest of the running requests.
@@ -33,7 +48,7 @@ struct Settings {
 using Environment = std::function<std::optional<std::string>(const std::string& name)>;
 Environment process_environment();
 
-// Invalid names the variable, its value and what it should be.
+// Invalid names the variable, its value (of a secret: not) and what it should be.
 Expected<Settings> read_settings(const Environment& environment);
 
 }  // namespace courier

@@ -24,8 +24,12 @@ TEST(Settings, AnEmptyEnvironmentIsEnough) {
 }
 
 TEST(Settings, VariablesReplaceTheDefaults) {
-  const auto settings = read({{"COURIER_VERSION", "v2"}, {"POD_NAME", "courier-1"}, {"COURIER_HTTP_PORT", "18080"}, {"COURIER_DRAIN", "250ms"},
-                              {"COURIER_ENDPOINTS_ALLOWED", "http://a:8080/,https://b"}, {"COURIER_ENDPOINT", "http://sink/x"}});
+  const auto settings = read({{"COURIER_VERSION", "v2"},
+                              {"POD_NAME", "courier-1"},
+                              {"COURIER_HTTP_PORT", "18080"},
+                              {"COURIER_DRAIN", "250ms"},
+                              {"COURIER_ENDPOINTS_ALLOWED", "http://a:8080/,https://b"},
+                              {"COURIER_ENDPOINT", "http://sink/x"}});
   ASSERT_TRUE(settings) << settings.error().message;
   EXPECT_EQ(settings->identity.version, "v2");
   EXPECT_EQ(settings->identity.pod, "courier-1");
@@ -37,12 +41,50 @@ TEST(Settings, VariablesReplaceTheDefaults) {
 TEST(Settings, AWrongValueIsNamedWithItsVariable) {
   for (const auto& [name, value] : std::map<std::string, std::string>{{"COURIER_HTTP_PORT", "70000"}, {"COURIER_DRAIN", "5"},
                                                                       {"COURIER_QUEUE", "0"}, {"COURIER_THREADS", "two"},
-                                                                      {"COURIER_ENDPOINT", "sink"}, {"COURIER_ENDPOINTS_ALLOWED", "a"}}) {
+                                                                      {"COURIER_ENDPOINT", "sink"}, {"COURIER_ENDPOINTS_ALLOWED", "a"},
+                                                                      {"COURIER_AUTH", "maybe"}, {"COURIER_LIMIT_INTAKE", "-1"},
+                                                                      {"COURIER_ADDRESSES_ALLOWED", "10.0.0.0/40"},
+                                                                      {"COURIER_READY_NEEDS_DATABASE", "1"}}) {
     const auto settings = read({{name, value}});
     ASSERT_FALSE(settings) << name;
     EXPECT_NE(settings.error().message.find(name), std::string::npos) << settings.error().message;
     EXPECT_NE(settings.error().message.find(value), std::string::npos) << settings.error().message;
   }
+}
+
+TEST(Settings, AuthenticationNeedsKeysThatAllNodesShareAndSecretsAreNotRepeated) {
+  const auto alone = read({{"COURIER_AUTH", "required"}});
+  ASSERT_FALSE(alone);
+  EXPECT_NE(alone.error().message.find("COURIER_TOKEN_KEYS"), std::string::npos) << alone.error().message;
+  const auto wrong = read({{"COURIER_TOKEN_KEYS", "k:hunter2="}});
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().message.find("hunter2"), std::string::npos) << wrong.error().message;
+  EXPECT_FALSE(read({{"COURIER_ADMIN_KEY", "hunter2"}}));
+  const auto right = read({{"COURIER_AUTH", "required"}, {"COURIER_TOKEN_KEYS", "k:MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI="}});
+  ASSERT_TRUE(right) << right.error().message;
+  EXPECT_TRUE(right->edge.auth_required);
+}
+
+TEST(Settings, OpenIsTheDefaultAndLimitsAreThere) {
+  const auto settings = read({{"COURIER_QUOTA", "50"}, {"COURIER_ADDRESSES_ALLOWED", "10.0.0.0/8,127.0.0.1"}});
+  ASSERT_TRUE(settings) << settings.error().message;
+  EXPECT_FALSE(settings->edge.auth_required);
+  EXPECT_EQ(settings->edge.intake_limit, 64U);
+  EXPECT_EQ(settings->edge.quota.burst, 50);
+  EXPECT_EQ(settings->receivers.addresses.allowed.size(), 2U);
+}
+
+TEST(Settings, RolesThatShareADatabaseNeedOneThatCanBeShared) {
+  const auto worker = read({{"COURIER_ROLE", "worker"}, {"COURIER_DATABASE", "postgres://db/courier"}, {"COURIER_BROKER", "redis://cache"}});
+  ASSERT_TRUE(worker) << worker.error().message;
+  EXPECT_EQ(worker->role, Role::Worker);
+  EXPECT_EQ(worker->broker, "redis://cache");
+  const auto alone = read({{"COURIER_ROLE", "api"}, {"COURIER_DATABASE", "courier.db"}});
+  ASSERT_FALSE(alone);
+  EXPECT_NE(alone.error().message.find("COURIER_DATABASE must be a postgres:// URI"), std::string::npos) << alone.error().message;
+  const auto unknown = read({{"COURIER_ROLE", "boss"}});
+  ASSERT_FALSE(unknown);
+  EXPECT_NE(unknown.error().message.find("'boss'"), std::string::npos) << unknown.error().message;
 }
 
 }  // namespace

@@ -5,7 +5,9 @@
 
 namespace courier {
 
-Executor::Executor(std::size_t limit, std::function<void()> tick) : limit_(limit), tick_(std::move(tick)), thread_([this] { run(); }) {}
+Executor::Executor(std::size_t limit, std::function<void()> tick, std::size_t threads) : limit_(limit), tick_(std::move(tick)) {
+  for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this, i] { run(i == 0); });
+}
 
 Executor::~Executor() {
   {
@@ -13,7 +15,7 @@ Executor::~Executor() {
     ending_ = true;
   }
   changed_.notify_all();
-  thread_.join();
+  for (std::thread& thread : threads_) thread.join();
 }
 
 bool Executor::try_post(Job job) {
@@ -40,10 +42,10 @@ std::size_t Executor::waiting() const {
   return jobs_.size();
 }
 
-void Executor::run() {
+void Executor::run(bool ticks) {
   std::unique_lock lock(mutex_);
   for (;;) {
-    if (tick_) {
+    if (ticks && tick_) {
       lock.unlock();
       tick_();
       lock.lock();

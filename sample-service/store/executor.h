@@ -1,4 +1,5 @@
-// One thread with a bounded queue: the bulkhead between I/O loops, which must not block, and a store, which does.
+// A few threads with one bounded queue: the bulkhead between I/O loops, which must not block, and a store, which does. One
+// executor for each dependency, with as many threads as it takes calls at a time (Store::parallelism).
 #pragma once
 
 #include <condition_variable>
@@ -6,9 +7,11 @@
 #include <deque>
 #include <functional>
 #include <future>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <type_traits>
+#include <vector>
 
 namespace courier {
 
@@ -16,8 +19,8 @@ class Executor {
  public:
   using Job = std::function<void()>;
 
-  // limit: jobs that may wait; tick: called at least every second while the thread lives.
-  explicit Executor(std::size_t limit, std::function<void()> tick = nullptr);
+  // limit: jobs that may wait; tick: called at least every second while the first thread lives, on it.
+  explicit Executor(std::size_t limit, std::function<void()> tick = nullptr, std::size_t threads = 1);
   ~Executor();                             // runs what waits, then ends
   Executor(const Executor&) = delete;
   Executor& operator=(const Executor&) = delete;
@@ -25,8 +28,8 @@ class Executor {
   // False: the queue is full, or the executor ends; the job is dropped.
   bool try_post(Job job);
 
-  // Runs work on the thread and waits for its result, however long the queue: for workers, whose number bounds it.
-  // Must not be called on the executor's own thread. Throws std::future_error when the executor has ended.
+  // Runs work on a thread and waits for its result, however long the queue: for workers, whose number bounds it.
+  // Must not be called on the executor's own threads. Throws std::future_error when the executor has ended.
   template <typename Work>
   auto call(Work work) -> std::invoke_result_t<Work> {
     using Result = std::invoke_result_t<Work>;
@@ -41,7 +44,7 @@ class Executor {
 
  private:
   void post(Job job);
-  void run();
+  void run(bool ticks);
 
   const std::size_t limit_;
   const std::function<void()> tick_;
@@ -49,7 +52,7 @@ class Executor {
   std::condition_variable changed_;
   std::deque<Job> jobs_;
   bool ending_ = false;
-  std::thread thread_;
+  std::vector<std::thread> threads_;
 };
 
 }  // namespace courier

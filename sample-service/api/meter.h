@@ -1,0 +1,33 @@
+// The metrics of the data port: http_request_duration_seconds{method,route,status}, http_requests_in_flight and
+// http_requests_rejected_total{route,reason}. Thread-safe.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <string_view>
+#include <tuple>
+
+#include "common/core/time.h"
+#include "common/telemetry/metrics.h"
+
+namespace courier {
+
+class Meter {
+ public:
+  explicit Meter(sluice::metrics::Registry& metrics);
+
+  void begin() { in_flight_.add(1); }
+  void end() { in_flight_.add(-1); }
+  // method: as the client wrote it; route: a pattern.
+  void answered(std::string_view method, std::string_view route, int status, double seconds);
+  // Refused to protect the service, or because its tenant may not; reason is one of a few words.
+  void rejected(std::string_view route, std::string_view reason);
+
+ private:
+  sluice::metrics::Registry& metrics_;
+  sluice::metrics::Gauge in_flight_;
+  std::mutex mutex_;
+  std::map<std::tuple<std::string_view, std::string_view, int>, sluice::metrics::Histogram> known_;
+};
+
+}  // namespace courier

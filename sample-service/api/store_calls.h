@@ -1,0 +1,40 @@
+// The API's way to the store: off the loops, in a bounded line, and never past the deadline of the request.
+//  - the line is full: 503, at once;
+//  - the request stood in it for more than half of its time: 503, so that what is fresh is done in time instead;
+//  - its deadline comes while it waits or while the store works: 504. The work may still be done; a client that does not
+//    know repeats it under the same idempotency key.
+// Thread-safe.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "common/core/clock.h"
+#include "common/http/server.h"
+#include "sample-service/api/call.h"
+#include "sample-service/api/deadline_watch.h"
+#include "sample-service/api/meter.h"
+#include "sample-service/api/once_reply.h"
+#include "sample-service/store/executor.h"
+
+namespace courier {
+
+class StoreCalls {
+ public:
+  StoreCalls(Executor& executor, const sluice::Clock& clock, Meter& meter, sluice::metrics::Registry& metrics);
+
+  // work: blocks; its answer is sent. It is not called when the deadline has passed.
+  void run(const CallPtr& call, sluice::http::ReplyPtr reply, std::function<sluice::http::Response()> work);
+
+ private:
+  void refuse_late(OnceReply& reply, const Route& route, Duration timeout);
+  void refuse(OnceReply& reply, const Route& route, int status, const char* reason, const std::string& why);
+
+  Executor& executor_;
+  const sluice::Clock& clock_;
+  Meter& meter_;
+  sluice::metrics::Histogram waited_;
+  DeadlineWatch watch_;
+};
+
+}  // namespace courier

@@ -55,6 +55,8 @@ Expected<std::unique_ptr<Service>> Service::start(Settings settings, Extras extr
 
 Expected<void> Service::open_store() {
   dependencies_.define("database", settings_.database_is_hard);
+  // Soft, whatever is asked for: without it workers look by themselves each second.
+  if (!settings_.broker.empty()) dependencies_.define("broker", false);
   auto store = courier::open_store({.database = settings_.database, .connections = settings_.connections, .metrics = &metrics_});
   if (!store) return tl::make_unexpected(store.error());
   store_ = std::move(*store);
@@ -158,6 +160,11 @@ void Service::look_at_database() {
   const auto found = store_->ping();
   dependencies_.report("database", found, clock_.monotonic() - begin, clock_.now());
   health_.unready("dependency", dependencies_.why_unready());
+  if (settings_.broker.empty()) return;
+  // Its own connection asks it all the time.
+  const bool up = metrics_.gauge("broker_up", "1 while wake-ups can be received.").value() == 1;
+  const auto away = fail(sluice::Error::Kind::Unavailable, "no connection; workers look for due deliveries by themselves");
+  dependencies_.report("broker", up ? Expected<void>() : Expected<void>(away), Duration(0), clock_.now());
 }
 
 void Service::look_at_queue() {

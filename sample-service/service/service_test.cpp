@@ -486,6 +486,20 @@ TEST_F(CourierService, WhatItDependsOnIsToldToThoseWhoAskForIt) {
   EXPECT_EQ(send(*admin, "GET", "/readyz").body, "ok\n");
 }
 
+TEST_F(CourierService, ABrokerThatIsAwayIsToldAndKeepsNoTrafficAway) {
+  settings.broker = "redis://127.0.0.1:1";
+  start();
+  Response dependencies;
+  do dependencies = send(*admin, "GET", "/healthz/dependencies");
+  while (dependencies.status == 200);
+  const json found = json::parse(dependencies.body)["dependencies"];
+  EXPECT_EQ(found[0]["name"], "broker");
+  EXPECT_EQ(found[0]["ok"], false);
+  EXPECT_EQ(found[1]["ok"], true) << found;
+  EXPECT_EQ(send(*admin, "GET", "/readyz").status, 200);
+  EXPECT_EQ(send(*admin, "GET", "/livez").status, 200);
+}
+
 TEST_F(CourierService, ADatabaseThatCannotBeOpenedIsNeverStartedWith) {
   settings.database = "/nowhere/at/all/courier.db";
   const auto refused = Service::start(settings, {}, counting_random(),

@@ -23,11 +23,13 @@ std::unique_ptr<SqlStore> connect_store(const StoreOptions& options) {
 
 Expected<std::unique_ptr<Store>> open_store(const StoreOptions& options) {
   auto store = connect_store(options);
-  {
+  for (int tries = 3;; --tries) {
     auto session = store->session();
     if (!session) return tl::make_unexpected(session.error());
     const auto fits = migrate_on_start(**session, store->engine(), known_migrations(store->engine()), sluice::SystemClock().now());
-    if (!fits) return tl::make_unexpected(fits.error());
+    if (fits) break;
+    // A connection that is cut while a courier starts should not cost a restart.
+    if (tries == 1 || !(*session)->worth_repeating()) return tl::make_unexpected(fits.error());
   }
   if (const auto answers = store->ping(); !answers) return tl::make_unexpected(answers.error());
   return std::unique_ptr<Store>(std::move(store));

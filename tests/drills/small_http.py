@@ -18,7 +18,7 @@ async def read_message(reader):
 async def serve(handler, port=0):
     """An asyncio server on loopback. `await handler(method, path, headers, body)` answers (status, bytes), or None: never an answer."""
     async def connection(reader, writer):
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError, asyncio.CancelledError):
             while True:
                 first, headers, body = await read_message(reader)
                 method, path, _ = first.split(" ")

@@ -51,7 +51,7 @@ class Rotation:
 
 class Load:
     def __init__(self, plan, rotation, log):
-        """plan: rate (1/s), seconds, writes (share), deadline (ms), retry; the factor may be changed while it runs."""
+        """plan: rate (1/s), seconds, writes (share), reads (messages or version: the latter needs no database), deadline (ms), retry; the factor may be changed while it runs."""
         self.plan, self.rotation, self.log = plan, rotation, log
         self.requests, self.known, self.factor = [], [], 1
         self.tokens, self.running, self.start = 100.0, set(), None
@@ -115,7 +115,7 @@ class Load:
             if write:
                 status, body = await node[1].call("POST", "/v1/messages", max(0.01, patience), json.dumps({"payload": key}).encode(),
                                                   {"Idempotency-Key": key, "Content-Type": "application/json", **headers})
-            elif self.known:
+            elif self.known and self.plan["reads"] == "messages":
                 status, body = await node[1].call("GET", f"/v1/messages/{self.known[number % len(self.known)]}", max(0.01, patience), headers=headers)
             else:
                 status, body = await node[1].call("GET", "/version", max(0.01, patience), headers=headers)

@@ -2,9 +2,11 @@
 
   name, pattern      what it is called, and which row of the acceptance table it belongs to
   topology           api, worker: processes; store: postgres or sqlite (one process of role all); redis: true; settings: environment
-  load               rate (1/s), seconds, writes (share), deadline (ms), retry (one more try on another node)
+  load               rate (1/s), seconds, writes (share), reads (messages or version), deadline (ms),
+                     retry (one more try on another node)
   lag, settle        s until a dead node leaves the rotation (1); s that all work may take to end after the load (30)
   faults             see faults.py
+  scene              faults that are not the drill's subject: what is measured "in the fault" is not about them
   gates              see gates.py; lost, unexpected, stored_twice, unlive and early_alerts are 0 in every drill
   must_break         gates that must not hold: the drill shows that they can fail
   short              keys that replace those above in the short form; without it the drill has no short form
@@ -21,7 +23,7 @@ from world import Trouble, World
 import yaml
 
 NEEDED = ("name", "pattern", "topology", "load", "faults", "gates")
-LOAD = {"writes": 0.5, "deadline": 1000, "retry": True}
+LOAD = {"writes": 0.5, "reads": "messages", "deadline": 1000, "retry": True}
 
 
 def read(path, short):
@@ -29,7 +31,7 @@ def read(path, short):
     with open(path, encoding="utf-8") as file:
         drill = yaml.safe_load(file)
     missing = [key for key in NEEDED if key not in drill]
-    unknown = set(drill) - set(NEEDED) - {"lag", "settle", "must_break", "short"}
+    unknown = set(drill) - set(NEEDED) - {"lag", "settle", "must_break", "short", "scene"}
     if missing or unknown:
         raise Trouble(f"{path}: missing: {', '.join(missing) or 'nothing'}; unknown: {', '.join(sorted(unknown)) or 'nothing'}")
     if short and "short" not in drill:
@@ -38,7 +40,7 @@ def read(path, short):
         for key, value in (drill["short"] or {}).items():
             drill[key] = {**drill[key], **value} if key in ("load", "topology") else value
     drill["load"] = {**LOAD, **drill["load"]}
-    last = max(fault["at"] + fault.get("for", 0) for fault in drill["faults"])
+    last = max(fault["at"] + fault.get("for", 0) for fault in [*drill["faults"], *drill.get("scene", [])])
     if last > drill["load"]["seconds"]:
         raise Trouble(f"{path}: a fault ends at {last} s, after the load")
     return drill

@@ -28,16 +28,19 @@ class Faults:
         self.lag, self.begins, self.ends, self.found = drill.get("lag", 1), [], [], {}
 
     async def run(self):
-        await asyncio.gather(*(self.one(fault) for fault in self.drill["faults"]))
+        await asyncio.gather(*(self.one(fault, True) for fault in self.drill["faults"]),
+                             *(self.one(fault, False) for fault in self.drill.get("scene", [])))
 
-    async def one(self, fault):
+    async def one(self, fault, counts):
         kind = next((kind for kind in self.KINDS if kind in fault), None)
         if not kind:
             raise Trouble(f"faults: none of {', '.join(self.KINDS)} is in {fault}")
         await asyncio.sleep(fault["at"])
-        self.begins.append(self.load.now)
+        begun = self.load.now
         await self.KINDS[kind](self, fault)
-        self.ends.append(self.load.now)
+        if counts:
+            self.begins.append(begun)
+            self.ends.append(self.load.now)
 
     async def leaves(self, node):
         await asyncio.sleep(self.lag)

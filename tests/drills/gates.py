@@ -1,11 +1,9 @@
 """What was measured in a drill, and whether its gates hold. Pure: requests, times and a verdict in, figures out."""
 import math
 
-# gate -> (figure, whether more is better)
-MOST = {"lost": "lost", "unexpected": "unexpected", "stored_twice": "stored_twice", "errors_percent": "errors_percent",
-        "late_percent": "late_percent", "p99_ratio": "p99_ratio", "recovery_seconds": "recovery_seconds", "settle_seconds": "settle_seconds",
-        "p99_recovery_seconds": "p99_recovery_seconds", "closed_seconds": "closed_seconds", "bad_exits": "bad_exits", "unlive": "unlive"}
-LEAST = {"goodput_share": "goodput_share", "ok_in_fault_percent": "ok_in_fault_percent", "repeated_at_least": "repeated"}
+MOST = ("lost", "unexpected", "stored_twice", "errors_percent", "late_percent", "p99_ratio", "read_p99_ratio", "recovery_seconds",
+        "settle_seconds", "p99_recovery_seconds", "closed_seconds", "bad_exits", "unlive", "early_alerts")
+LEAST = ("goodput_share", "reads_ok_in_fault_percent", "requests_in_fault", "repeated")
 ALWAYS = {"lost": 0, "unexpected": 0, "stored_twice": 0, "unlive": 0, "early_alerts": 0}
 
 
@@ -35,6 +33,8 @@ def measure(requests, begin, end, seconds, verdict):
     during = [request for request in requests if begin <= request.sent < end]
     failed = [request for request in requests if not request.ok]
     base, fault = p99(before), p99(during)
+    read_before, read_during = ([r for r in several if r.kind == "read"] for several in (before, during))
+    read_base, read_fault = p99(read_before), p99(read_during)
     good = {"before": sum(r.ok for r in before) / max(begin, 0.001), "during": sum(r.ok for r in during) / max(end - begin, 0.001)}
     return {
         "requests": len(requests), "errors_percent": percent(len(failed), len(requests)),
@@ -65,9 +65,9 @@ def judge(figures, gates):
         if gate == "alert":
             rows.append((gate, ", ".join(figures["alerts"]) or "none", limit, limit in figures["alerts"]))
         elif gate in LEAST:
-            value = figures.get(LEAST[gate])
+            value = figures.get(gate)
             rows.append((gate, value, f">= {limit}", value is not None and value >= limit))
-        elif gate in MOST or gate in ALWAYS:
+        elif gate in MOST:
             value = figures.get(gate)
             rows.append((gate, value, f"<= {limit}", value is not None and value <= limit))
         else:

@@ -1,7 +1,7 @@
 """What somebody on call would be told: rules over what the nodes' admin ports say, twice a second.
 
-A rule names a cause. It looks at one node's scrape and the one before: {"up": ok|refused|silent, "live": status, "metrics": {series: value}}.
-It fires when it holds twice in a row on any node.
+A rule names a cause. It looks at one node's scrape and the one before:
+{"up": ok|refused|silent, "live": status, "metrics": {series: value}}. It fires when it holds twice in a row on any node.
 """
 import asyncio
 import re
@@ -37,7 +37,7 @@ RULES = {
     "DatabaseSlow": grew("db_slow_queries_total"),
     # Of nodes that had a broker once: one of role api listens to none, and its gauge stays 0.
     "BrokerDown": lambda now, before: is_up(now) and now["metrics"].get("broker_up") == 0 and before.get("had_broker", False),
-    "ReceiverFailing": lambda now, before: is_up(now) and total(now, "circuit_state", 'state="open"') + total(now, "circuit_state", "half") > 0,
+    "ReceiverFailing": lambda now, before: is_up(now) and total(now, "circuit_state") > 0,
     "Overloaded": grew("http_requests_rejected_total", without=('reason="deadline"', 'reason="quota"')),
 }
 

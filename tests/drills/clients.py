@@ -1,7 +1,7 @@
 """Clients of courier: an open-loop load over several nodes, and the receiver of its deliveries. Both write the history.
 
-A request has an intended time of sending, whatever became of those before it; latency counts from that time. Clients take nodes in turn.
-With `retry` a request that failed is tried once more on another node, within a budget of a fifth of all requests and ten a second
+A request has an intended time of sending, whatever became of those before it; latency counts from that time. Clients take nodes in
+turn. With `retry` a request that failed is tried once more on another node, within a budget of a fifth of all requests and ten a second
 (Finagle's and Tower's defaults), and the first try gets half of the deadline, because a hung node answers nothing.
 """
 import asyncio
@@ -51,7 +51,8 @@ class Rotation:
 
 class Load:
     def __init__(self, plan, rotation, log):
-        """plan: rate (1/s), seconds, writes (share), reads (messages or version: the latter needs no database), deadline (ms), retry; the factor may be changed while it runs."""
+        """plan: rate (1/s), seconds, writes (share), reads (messages or version: the latter needs no database),
+        deadline (ms), retry. The factor may be changed while it runs."""
         self.plan, self.rotation, self.log = plan, rotation, log
         self.requests, self.known, self.factor = [], [], 1
         self.tokens, self.running, self.start = 100.0, set(), None
@@ -116,7 +117,8 @@ class Load:
                 status, body = await node[1].call("POST", "/v1/messages", max(0.01, patience), json.dumps({"payload": key}).encode(),
                                                   {"Idempotency-Key": key, "Content-Type": "application/json", **headers})
             elif self.known and self.plan["reads"] == "messages":
-                status, body = await node[1].call("GET", f"/v1/messages/{self.known[number % len(self.known)]}", max(0.01, patience), headers=headers)
+                path = f"/v1/messages/{self.known[number % len(self.known)]}"
+                status, body = await node[1].call("GET", path, max(0.01, patience), headers=headers)
             else:
                 status, body = await node[1].call("GET", "/version", max(0.01, patience), headers=headers)
             return status, body, ""

@@ -28,6 +28,19 @@ class Figures(unittest.TestCase):
         self.assertAlmostEqual(figures["recovery_seconds"], 1.99, 2)
         self.assertEqual(figures["p99_recovery_seconds"], 1.5)
 
+    def test_reads_are_looked_at_by_themselves(self):
+        requests = steady(0, 10)
+        for n, request in enumerate(requests):
+            request.kind, request.ok = "read" if n % 2 else "write", n % 2 == 1 or request.sent < 5
+        figures = gates.measure(requests, 5, 6, 10, VERDICT)
+        self.assertEqual((figures["reads_ok_in_fault_percent"], figures["ok_in_fault_percent"]), (100.0, 50.0))
+        self.assertEqual((figures["read_p99_ratio"], figures["requests_in_fault"]), (1.0, 100))
+
+    def test_every_gate_but_alert_is_a_figure_that_is_measured(self):
+        elsewhere = {"settle_seconds", "closed_seconds", "bad_exits", "unlive", "early_alerts"}  # drill.py and faults.py
+        figures = gates.measure(steady(0, 20), 5, 6, 20, VERDICT)
+        self.assertEqual({*gates.MOST, *gates.LEAST} - set(figures) - elsewhere, set())
+
     def test_slow_for_ever_is_no_recovery(self):
         self.assertIsNone(gates.measure(steady(0, 5) + steady(5, 20, 0.02), 5, 6, 20, VERDICT)["p99_recovery_seconds"])
 

@@ -44,7 +44,8 @@ def check(records):
             repeats[record["id"]] += 1
         elif kind not in ("fail", "info"):
             raise ValueError(f"type: '{kind}' is none of invoke, ok, fail, info, effect")
-    return Verdict(len(acknowledged), sorted(acknowledged - delivered), sorted(delivered - posted), len((delivered & posted) - acknowledged),
+    return Verdict(len(acknowledged), sorted(acknowledged - delivered), sorted(delivered - posted),
+                   len((delivered & posted) - acknowledged),
                    sorted(key for key, several in ids.items() if len(several) > 1), sum(repeats.values()) - len(repeats))
 
 

@@ -27,8 +27,8 @@ async def serve(handler, port=0):
                     await reader.read()  # until the client gives up
                     break
                 status, text = answer
-                head = f"HTTP/1.1 {status} {WORDS.get(status, 'Status')}\r\n" + (f"Content-Length: {len(text)}\r\n" if status != 204 else "")
-                writer.write(head.encode() + b"\r\n" + text)
+                length = f"Content-Length: {len(text)}\r\n" if status != 204 else ""
+                writer.write(f"HTTP/1.1 {status} {WORDS.get(status, 'Status')}\r\n{length}\r\n".encode() + text)
                 await writer.drain()
         writer.close()
     return await asyncio.start_server(connection, "127.0.0.1", port)
@@ -69,7 +69,8 @@ class Client:
         if reader is None:
             reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
-            lines = [f"{method} {path} HTTP/1.1", "Host: courier", f"Content-Length: {len(body)}", *(f"{n}: {v}" for n, v in headers.items())]
+            lines = [f"{method} {path} HTTP/1.1", "Host: courier", f"Content-Length: {len(body)}",
+                     *(f"{name}: {value}" for name, value in headers.items())]
             writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
             first, answer, content = await read_message(reader)
         except BaseException:

@@ -93,7 +93,8 @@ class World:
             port = int(re.search(r":(\d+)/", uri).group(1))
             env["COURIER_DATABASE"] = uri.replace(f":{port}/", f":{await self.behind('database', port)}/")
             if topology.get("redis"):
-                env["COURIER_BROKER"] = f"redis://127.0.0.1:{await self.behind('redis', int(os.environ['COURIER_TEST_REDIS'].rsplit(':', 1)[1]))}"
+                port = int(os.environ["COURIER_TEST_REDIS"].rsplit(":", 1)[1])
+                env["COURIER_BROKER"] = f"redis://127.0.0.1:{await self.behind('redis', port)}"
             names = [f"{role}-{number}" for role in ("api", "worker") for number in range(1, topology[role] + 1)]
         else:
             env["COURIER_DATABASE"] = os.path.join(self.folder, "courier.db")

@@ -46,7 +46,9 @@ class Node:
                     "POD_NAME": name, "LOG_LEVEL": "warn"}
 
     def start(self):
-        self.process = processes.start([self.program], env=self.env, stdout=self.log, stderr=self.log)
+        # KILL if this program is killed: a stopped process would never see a TERM.
+        command = ["setpriv", "--pdeathsig", "KILL", "--", self.program]
+        self.process = processes.start(command, env=self.env, stdout=self.log, stderr=self.log)
 
     def signal(self, sign):
         self.process.send_signal(sign)

@@ -1,4 +1,5 @@
 // sluice-operator: reads its flags and puts the parts together. Nothing is decided here.
+#include <unistd.h>
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
@@ -6,7 +7,6 @@
 #include <stop_token>
 #include <string>
 #include <thread>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 
@@ -58,7 +58,8 @@ void describe(CLI::App& app, Flags& flags) {
   app.add_option("--kubeconfig", flags.kubeconfig, "Kubeconfig file (default: in-cluster, then $KUBECONFIG, then ~/.kube/config)");
   app.add_option("--context", flags.context, "Context of the kubeconfig");
   app.add_option("--workers", flags.options.workers, "Rollouts that are worked on at the same time")
-      ->check(CLI::Range(1, 64))->capture_default_str();
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
   app.add_flag("!--no-leader-election", flags.options.leader_election, "Run without a Lease: for one process only");
   app.add_option("--lease-namespace", flags.lease_ns, "Namespace of the Lease (default: $POD_NAMESPACE, then sluice-system)");
   app.add_option("--metrics-port", flags.metrics_port, "Port of /metrics")->capture_default_str();
@@ -132,8 +133,8 @@ int run(Flags flags, std::stop_source stop) {
     flags.options.gate_by_policy = flags.gate == "Policy";
   }
   flags.options.lease.ns = flags.lease_ns.empty() ? variable("POD_NAMESPACE", "sluice-system") : flags.lease_ns;
-  flags.options.identity = variable("POD_NAME", "sluice-operator") + "_" + std::to_string(::getpid()) + "_" +
-                           std::to_string(std::random_device{}());
+  flags.options.identity =
+      variable("POD_NAME", "sluice-operator") + "_" + std::to_string(::getpid()) + "_" + std::to_string(std::random_device{}());
   const auto ended = op::run_operator(api, lease_api, flags.options, clock, metrics, health, stop.get_token());
   if (!ended) return complain(ended.error());
   log::info("stopped");

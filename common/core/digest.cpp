@@ -1,7 +1,7 @@
 #include "common/core/digest.h"
 
-#include <array>
 #include <openssl/evp.h>
+#include <array>
 
 namespace sluice {
 namespace {

@@ -8,8 +8,8 @@
 #include <chrono>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <tl/expected.hpp>
+#include <utility>
 
 namespace sluice {
 
@@ -28,8 +28,8 @@ struct Error {
   };
   Kind kind = Kind::Internal;
   std::string message;
-  int http_status = 0;                          // 0: no answer from a server
-  std::chrono::milliseconds retry_after{0};     // the server's Retry-After; 0: none given
+  int http_status = 0;                       // 0: no answer from a server
+  std::chrono::milliseconds retry_after{0};  // the server's Retry-After; 0: none given
 
   bool is(Kind k) const { return kind == k; }
 };
@@ -45,9 +45,7 @@ using Expected = tl::expected<T, Error>;
 
 using Unexpected = tl::unexpected<Error>;
 
-inline Unexpected fail(Error::Kind kind, std::string message) {
-  return Unexpected(Error{kind, std::move(message), 0, {}});
-}
+inline Unexpected fail(Error::Kind kind, std::string message) { return Unexpected(Error{kind, std::move(message), 0, {}}); }
 
 // The same error with "step: " put before its message, so that the chain of steps can be read.
 inline Unexpected fail(std::string_view step, Error error) {

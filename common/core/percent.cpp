@@ -40,8 +40,8 @@ Expected<int> scaled_count(std::string_view text, int of) {
   int value = 0;
   const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || stop != text.data() + text.size() || value < 0)
-    return fail(Error::Kind::Invalid, "\"" + std::string(text.substr(0, 64)) +
-                                          "\" is neither a number of replicas (3) nor a percentage (\"25%\")");
+    return fail(Error::Kind::Invalid,
+                "\"" + std::string(text.substr(0, 64)) + "\" is neither a number of replicas (3) nor a percentage (\"25%\")");
   return value;
 }
 

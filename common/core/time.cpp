@@ -16,9 +16,8 @@ std::string format_with_fraction(Time time, int digits) {
   const auto of_day = (time - day).count();
   std::array<char, 64> text{};
   std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d", static_cast<int>(date.year()),
-                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                static_cast<int>(of_day / 3600000), static_cast<int>(of_day / 60000 % 60),
-                static_cast<int>(of_day / 1000 % 60));
+                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), static_cast<int>(of_day / 3600000),
+                static_cast<int>(of_day / 60000 % 60), static_cast<int>(of_day / 1000 % 60));
   std::string out = text.data();
   if (digits > 0) {
     std::snprintf(text.data(), text.size(), ".%03d", static_cast<int>(of_day % 1000));
@@ -40,28 +39,23 @@ bool read_number(std::string_view text, std::size_t at, std::size_t digits, int&
 
 }  // namespace
 
-std::string format_time(Time time) {
-  return format_with_fraction(time, time.time_since_epoch().count() % 1000 == 0 ? 0 : 3);
-}
+std::string format_time(Time time) { return format_with_fraction(time, time.time_since_epoch().count() % 1000 == 0 ? 0 : 3); }
 
 std::string format_micro_time(Time time) { return format_with_fraction(time, 6); }
 
 Expected<Time> parse_time(std::string_view text) {
   const auto bad = [&] {
-    return fail(Error::Kind::Invalid,
-                "time \"" + std::string(text.substr(0, 64)) + "\" is not RFC 3339, such as 2026-11-23T12:00:00Z");
+    return fail(Error::Kind::Invalid, "time \"" + std::string(text.substr(0, 64)) + "\" is not RFC 3339, such as 2026-11-23T12:00:00Z");
   };
   int year, month, day, hour, minute, second;
   if (!read_number(text, 0, 4, year) || !read_number(text, 5, 2, month) || !read_number(text, 8, 2, day) ||
       !read_number(text, 11, 2, hour) || !read_number(text, 14, 2, minute) || !read_number(text, 17, 2, second))
     return bad();
-  if (text[4] != '-' || text[7] != '-' || (text[10] != 'T' && text[10] != 't') || text[13] != ':' || text[16] != ':')
-    return bad();
+  if (text[4] != '-' || text[7] != '-' || (text[10] != 'T' && text[10] != 't') || text[13] != ':' || text[16] != ':') return bad();
   const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)),
                                          std::chrono::day(static_cast<unsigned>(day))};
   if (!date.ok() || hour > 23 || minute > 59 || second > 60) return bad();
-  Time time = sys_days(date) + std::chrono::hours(hour) + std::chrono::minutes(minute) + std::chrono::seconds(second) +
-              Duration(0);
+  Time time = sys_days(date) + std::chrono::hours(hour) + std::chrono::minutes(minute) + std::chrono::seconds(second) + Duration(0);
   std::size_t at = 19;
   if (at < text.size() && text[at] == '.') {
     int scale = 100, fraction = 0;
@@ -72,8 +66,8 @@ Expected<Time> parse_time(std::string_view text) {
   }
   if (at + 1 == text.size() && (text[at] == 'Z' || text[at] == 'z')) return time;
   int offset_hours, offset_minutes;
-  if (at + 6 != text.size() || (text[at] != '+' && text[at] != '-') || text[at + 3] != ':' ||
-      !read_number(text, at + 1, 2, offset_hours) || !read_number(text, at + 4, 2, offset_minutes))
+  if (at + 6 != text.size() || (text[at] != '+' && text[at] != '-') || text[at + 3] != ':' || !read_number(text, at + 1, 2, offset_hours) ||
+      !read_number(text, at + 4, 2, offset_minutes))
     return bad();
   const auto offset = std::chrono::hours(offset_hours) + std::chrono::minutes(offset_minutes);
   return text[at] == '+' ? time - offset : time + offset;

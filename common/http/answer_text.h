@@ -10,8 +10,8 @@ namespace sluice::http {
 
 struct AnswerFraming {
   bool keep_alive = true;
-  bool http_1_0 = false;                   // says "keep-alive" explicitly
-  bool head_only = false;                  // answer to HEAD: the length of the body, but no body
+  bool http_1_0 = false;   // says "keep-alive" explicitly
+  bool head_only = false;  // answer to HEAD: the length of the body, but no body
 };
 
 // Sets Date, Content-Length and Connection itself; headers of these names are left out, as is Transfer-Encoding. A header

@@ -40,8 +40,8 @@ class Exchange {
   enum class Event { Head, Piece, End, Late, Stopped };
   Event next(std::optional<Instant> deadline, const std::stop_token& stop);
   Response take_head();
-  std::string take_piece();                // may resume the producer
-  const std::optional<Error>& error() const { return error_; }   // after End; empty: the answer is complete
+  std::string take_piece();                                     // may resume the producer
+  const std::optional<Error>& error() const { return error_; }  // after End; empty: the answer is complete
 
   // The reader goes away.
   void abandon();

@@ -38,10 +38,10 @@ using OnTick = std::function<void(std::size_t loop, Duration late)>;
 
 struct ServerOptions {
   std::string address = "0.0.0.0";
-  std::uint16_t port = 0;                  // 0: any free one, see Server::port()
+  std::uint16_t port = 0;  // 0: any free one, see Server::port()
   std::size_t threads = 1;
   ServerLimits limits{};
-  Refusal refusal = nullptr;               // null: plain text
+  Refusal refusal = nullptr;  // null: plain text
   OnTick on_tick = nullptr;
 };
 
@@ -50,12 +50,12 @@ struct IncomingRequest {
   Request request;
   std::string path;
   std::string query;
-  std::string peer;                        // "10.88.0.7:41234"
+  std::string peer;  // "10.88.0.7:41234"
   Time received;
 
   // For the admission to set: what the handler should know of the request, and how long its body may take.
   std::shared_ptr<void> context{};
-  Duration body_timeout{0};                // 0: ServerLimits::body_timeout, which is also the longest
+  Duration body_timeout{0};  // 0: ServerLimits::body_timeout, which is also the longest
 };
 
 // Answers one request, exactly once; a Reply that is dropped unanswered sends 500. Thread-safe to move between threads.
@@ -72,7 +72,7 @@ using Admission = std::function<std::optional<Response>(IncomingRequest& head)>;
 
 class Server {
  public:
-  virtual ~Server() = default;             // stops at once: open connections are cut
+  virtual ~Server() = default;  // stops at once: open connections are cut
 
   virtual std::uint16_t port() const = 0;
 

@@ -4,7 +4,7 @@
 // requests are answered in theirs. Every thread has a loop of its own and a connection stays on its loop; what other
 // threads have to say (an answer, drain, stop) is posted there. A Reply may outlive the server: it owns its loop.
 // g++ 12 miscompiles `if (!co_await x) break;` inside a loop (an illegal instruction at -O0): results are named first.
-#include <utility>                         // asio 1.74 uses std::exchange in its coroutines without including it
+#include <utility>  // asio 1.74 uses std::exchange in its coroutines without including it
 
 #include <algorithm>
 #include <atomic>
@@ -40,9 +40,7 @@ constexpr auto kTick = std::chrono::milliseconds(500);
 
 class Session;
 
-Response plain(int status, const std::string& text) {
-  return {status, {{"Content-Type", "text/plain; charset=utf-8"}}, text + "\n"};
-}
+Response plain(int status, const std::string& text) { return {status, {{"Content-Type", "text/plain; charset=utf-8"}}, text + "\n"}; }
 
 // What all connections of a server share.
 struct Shared {
@@ -57,7 +55,7 @@ struct Shared {
 
   std::mutex mutex;
   std::condition_variable gone;
-  std::size_t connections = 0;             // guarded by mutex
+  std::size_t connections = 0;  // guarded by mutex
 
   bool enter() {
     const std::lock_guard lock(mutex);
@@ -73,7 +71,7 @@ struct Shared {
 
 struct Loop {
   asio::io_context context{1};
-  std::set<Session*> sessions;             // only on the loop's thread, as the next two
+  std::set<Session*> sessions;  // only on the loop's thread, as the next two
   asio::steady_timer ticker{context};
   bool ending = false;
 
@@ -142,10 +140,10 @@ class Session : public std::enable_shared_from_this<Session> {
   std::optional<Response> problem_of(error_code failure) const;
   IncomingRequest incoming(const Parser& parser) const;
 
-  const std::shared_ptr<Loop> loop_;       // first: what follows lives on its context
+  const std::shared_ptr<Loop> loop_;  // first: what follows lives on its context
   const std::shared_ptr<Shared> shared_;
   beast::tcp_stream stream_;
-  asio::steady_timer answered_;            // never expires by itself; cancelled when the answer is there
+  asio::steady_timer answered_;  // never expires by itself; cancelled when the answer is there
   beast::flat_buffer buffer_;
   std::optional<Response> answer_;
   std::string peer_;
@@ -359,8 +357,8 @@ class BeastServer final : public Server {
     if (!error) acceptor_.bind(endpoint, error);
     if (!error) acceptor_.listen(1024, error);
     if (error) {
-      return fail(Error::Kind::Unavailable, "cannot listen on " + options.address + " port " + std::to_string(options.port) + ": " +
-                                                error.message());
+      return fail(Error::Kind::Unavailable,
+                  "cannot listen on " + options.address + " port " + std::to_string(options.port) + ": " + error.message());
     }
     port_ = acceptor_.local_endpoint(error).port();
     for (const auto& loop : loops_) guards_.emplace_back(loop->context.get_executor());
@@ -464,11 +462,12 @@ class BeastServer final : public Server {
     const bool posted = loop->post([loop, session, shared = shared_] {
       loop->sessions.insert(session.get());
       // The completion handler owns the session too: it is the last to let go of it, on the loop's thread.
-      asio::co_spawn(loop->context, [session] { return session->run(); },
-                     [loop, session, shared](const std::exception_ptr&) {
-                       loop->sessions.erase(session.get());
-                       shared->leave();
-                     });
+      asio::co_spawn(
+          loop->context, [session] { return session->run(); },
+          [loop, session, shared](const std::exception_ptr&) {
+            loop->sessions.erase(session.get());
+            shared->leave();
+          });
     });
     if (!posted) shared_->leave();
   }
@@ -494,9 +493,7 @@ Expected<std::unique_ptr<Server>> serve(const ServerOptions& options, Handler ha
     auto server = std::make_unique<BeastServer>(std::move(shared), options.threads);
     if (const auto listening = server->listen(options); !listening) return tl::make_unexpected(listening.error());
     return server;
-  } catch (const std::exception& e) {
-    return fail(Error::Kind::Unavailable, std::string("cannot start a server: ") + e.what());
-  }
+  } catch (const std::exception& e) { return fail(Error::Kind::Unavailable, std::string("cannot start a server: ") + e.what()); }
 }
 
 }  // namespace sluice::http

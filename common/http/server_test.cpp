@@ -30,7 +30,7 @@ void echo(const IncomingRequest& in, ReplyPtr reply) {
 class Client : public RawConnection {
  public:
   explicit Client(const Server& server) : RawConnection(testing::connect_to(server.port())) {
-    timeval limit{10, 0};                  // so that a hanging server fails the test instead of hanging it
+    timeval limit{10, 0};  // so that a hanging server fails the test instead of hanging it
     ::setsockopt(fd(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
   }
   ~Client() { ::close(fd()); }
@@ -130,10 +130,9 @@ TEST(Server, SmugglingIsRefusedAndTheConnectionClosed) {
 
 TEST(Server, WhatIsNotARequestIsRefused) {
   const auto server = start(echo);
-  for (const std::string sent : {"\x16\x03\x01\x02garbage\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/2.0\r\nHost: x\r\n\r\n",
-                                 "GET http://x/ HTTP/1.1\r\nHost: x\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-                                 "GET / HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\n\r\n",
-                                 "GET / HTTP/1.1\nHost: x\n\n"}) {
+  for (const std::string sent :
+       {"\x16\x03\x01\x02garbage\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/2.0\r\nHost: x\r\n\r\n", "GET http://x/ HTTP/1.1\r\nHost: x\r\n\r\n",
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\n\r\n", "GET / HTTP/1.1\nHost: x\n\n"}) {
     Client client(*server);
     client.write(sent);
     const std::string answer = client.read_to_end();
@@ -172,9 +171,7 @@ TEST(Server, ASlowHeaderIsClosedAtItsDeadlineThoughBytesKeepComing) {
   Client client(*server);
   client.write("GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ");
   const auto begin = std::chrono::steady_clock::now();
-  while (client.write("x") && !client.closed_within(10)) {
-    ASSERT_LT(std::chrono::steady_clock::now() - begin, 10s) << "still open";
-  }
+  while (client.write("x") && !client.closed_within(10)) { ASSERT_LT(std::chrono::steady_clock::now() - begin, 10s) << "still open"; }
   EXPECT_GE(std::chrono::steady_clock::now() - begin, 150ms);
 }
 
@@ -183,9 +180,7 @@ TEST(Server, ASlowBodyIsClosedAtItsDeadline) {
   Client client(*server);
   client.write("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10000\r\n\r\n");
   const auto begin = std::chrono::steady_clock::now();
-  while (client.write("x") && !client.closed_within(10)) {
-    ASSERT_LT(std::chrono::steady_clock::now() - begin, 10s) << "still open";
-  }
+  while (client.write("x") && !client.closed_within(10)) { ASSERT_LT(std::chrono::steady_clock::now() - begin, 10s) << "still open"; }
 }
 
 TEST(Server, AnIdleConnectionIsClosed) {
@@ -207,10 +202,11 @@ TEST(Server, ExpectContinueIsAnsweredBeforeTheBody) {
 
 TEST(Server, AdmissionAnswersBeforeTheBodyIsReadAndTheHandlerNeverSeesIt) {
   std::atomic<int> handled{0};
-  const auto server = start([&](const IncomingRequest&, ReplyPtr) { ++handled; }, [](const IncomingRequest& head) {
-    EXPECT_EQ(head.path, "/expensive");
-    return std::optional(Response{503, {{"Retry-After", "2"}}, "overloaded"});
-  });
+  const auto server = start([&](const IncomingRequest&, ReplyPtr) { ++handled; },
+                            [](const IncomingRequest& head) {
+                              EXPECT_EQ(head.path, "/expensive");
+                              return std::optional(Response{503, {{"Retry-After", "2"}}, "overloaded"});
+                            });
   Client client(*server);
   client.write("POST /expensive HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1000\r\n\r\n");
   const std::string answer = client.read_answer();
@@ -226,9 +222,11 @@ TEST(Server, TheAdmissionHandsTheHandlerWhatItFoundOutAndShortensTheBodysTime) {
     head.body_timeout = 100ms;
     return std::nullopt;
   };
-  const auto server = start([](const IncomingRequest& in, ReplyPtr reply) {
-    reply->send({200, {}, *std::static_pointer_cast<std::string>(in.context)});
-  }, admission);
+  const auto server = start(
+      [](const IncomingRequest& in, ReplyPtr reply) {
+        reply->send({200, {}, *std::static_pointer_cast<std::string>(in.context)});
+      },
+      admission);
   Client client(*server);
   client.write("POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi");
   EXPECT_TRUE(client.read_answer().ends_with("tenant of /a"));
@@ -237,9 +235,11 @@ TEST(Server, TheAdmissionHandsTheHandlerWhatItFoundOutAndShortensTheBodysTime) {
 }
 
 TEST(Server, ItsOwnRefusalsLookAsTheProgramWants) {
-  auto server = serve({.address = "127.0.0.1", .refusal = [](int status, const std::string& why) {
-                         return Response{status, {{"Content-Type", "application/problem+json"}}, "{\"detail\": \"" + why + "\"}"};
-                       }},
+  auto server = serve({.address = "127.0.0.1",
+                       .refusal =
+                           [](int status, const std::string& why) {
+                             return Response{status, {{"Content-Type", "application/problem+json"}}, "{\"detail\": \"" + why + "\"}"};
+                           }},
                       [](const IncomingRequest&, const ReplyPtr&) {});
   ASSERT_TRUE(server) << server.error().message;
   for (const char* sent : {"GET\r\n\r\n", "GET / HTTP/1.1\r\n\r\n", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n",
@@ -256,13 +256,15 @@ TEST(Server, ALoopThatIsBlockedTicksLate) {
   std::promise<Duration> blocked;
   std::atomic<int> ticks{0};
   std::once_flag once;
-  auto server = serve({.address = "127.0.0.1", .on_tick = [&](std::size_t, Duration late) {
-                         const int number = ticks++;
-                         if (number == 0) first.set_value(late);
-                         if (late >= 200ms) std::call_once(once, [&] { blocked.set_value(late); });
-                       }},
+  auto server = serve({.address = "127.0.0.1",
+                       .on_tick =
+                           [&](std::size_t, Duration late) {
+                             const int number = ticks++;
+                             if (number == 0) first.set_value(late);
+                             if (late >= 200ms) std::call_once(once, [&] { blocked.set_value(late); });
+                           }},
                       [&](const IncomingRequest&, ReplyPtr reply) {
-                        std::this_thread::sleep_for(900ms);               // what a handler must not do
+                        std::this_thread::sleep_for(900ms);  // what a handler must not do
                         reply->send({200, {}, ""});
                       });
   ASSERT_TRUE(server) << server.error().message;
@@ -354,10 +356,10 @@ TEST(Server, DrainLetsTheRunningRequestEndAndRefusesNewOnes) {
   ReplyPtr reply = held.get_future().get();
   EXPECT_EQ(server->in_flight(), 1U);
   auto drained = std::async(std::launch::async, [&] { server->drain(10s); });
-  EXPECT_TRUE(idle.closed_within(5000));   // the idle one is closed at once...
+  EXPECT_TRUE(idle.closed_within(5000));  // the idle one is closed at once...
   const int late = testing::connect_to(server->port());
-  EXPECT_EQ(late, -1);                     // ...nobody new is let in...
-  reply->send({200, {}, "done"});          // ...and the running one is answered
+  EXPECT_EQ(late, -1);             // ...nobody new is let in...
+  reply->send({200, {}, "done"});  // ...and the running one is answered
   const std::string answer = busy.read_to_end();
   EXPECT_TRUE(answer.ends_with("done")) << answer;
   EXPECT_NE(answer.find("Connection: close\r\n"), std::string::npos) << answer;
@@ -388,7 +390,7 @@ TEST(Server, TheConnectionLimitAnswers503AndRecovers) {
   EXPECT_EQ(status_of(third.read_to_end()), "HTTP/1.1 503 Service Unavailable");
   first.reset();
   std::string answer;
-  do {                                     // until the server has seen that the first is gone
+  do {  // until the server has seen that the first is gone
     Client again(*server);
     again.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
     answer = again.read_answer();
@@ -400,12 +402,12 @@ TEST(Server, OutOfDescriptorsItWaitsAndServesWhenSomeAreFree) {
   std::vector<int> clients;
   rlimit before{};
   getrlimit(RLIMIT_NOFILE, &before);
-  const int used = ::dup(0);               // the lowest free number tells how many are in use
+  const int used = ::dup(0);  // the lowest free number tells how many are in use
   ::close(used);
   rlimit tight = before;
   tight.rlim_cur = static_cast<rlim_t>(used) + 1;
   const int client = ::socket(AF_INET, SOCK_STREAM, 0);
-  setrlimit(RLIMIT_NOFILE, &tight);        // our own socket took the last: the server has none to accept with
+  setrlimit(RLIMIT_NOFILE, &tight);  // our own socket took the last: the server has none to accept with
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(server->port());

@@ -21,15 +21,13 @@ std::vector<X509*> read_certificates(const std::string& pem) {
   std::vector<X509*> found;
   BIO* bio = BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()));
   while (X509* certificate = PEM_read_bio_X509(bio, nullptr, nullptr, nullptr)) found.push_back(certificate);
-  ERR_clear_error();                       // the end of the text is reported as an error
+  ERR_clear_error();  // the end of the text is reported as an error
   BIO_free(bio);
   return found;
 }
 
 // Keeps the material alive as long as any connection made from the context is.
-void free_owner(void*, void* owner, CRYPTO_EX_DATA*, int, long, void*) {
-  delete static_cast<std::shared_ptr<TlsMaterial>*>(owner);
-}
+void free_owner(void*, void* owner, CRYPTO_EX_DATA*, int, long, void*) { delete static_cast<std::shared_ptr<TlsMaterial>*>(owner); }
 
 int owner_index() {
   static const int index = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, free_owner);
@@ -119,8 +117,7 @@ int TlsMaterial::verify(X509_STORE_CTX* check, void* self) {
   if (X509_verify_cert(check) == 1) return 1;
   const int reason = X509_STORE_CTX_get_error(check);
   const std::lock_guard lock(material.mutex_);
-  material.failure_ = "the server's certificate for '" + material.server_name_ + "' is refused: " +
-                      X509_verify_cert_error_string(reason);
+  material.failure_ = "the server's certificate for '" + material.server_name_ + "' is refused: " + X509_verify_cert_error_string(reason);
   return 0;
 }
 

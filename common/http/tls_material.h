@@ -39,7 +39,7 @@ class TlsMaterial : public std::enable_shared_from_this<TlsMaterial> {
   static void name_server(const SSL* connection, int where, int value);
 
   X509_STORE* store_ = nullptr;
-  std::vector<X509*> chain_;               // the first is ours
+  std::vector<X509*> chain_;  // the first is ours
   EVP_PKEY* key_ = nullptr;
   std::string server_name_;
   bool name_is_address_ = false;

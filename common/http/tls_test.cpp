@@ -18,7 +18,7 @@ using testing::RawServer;
 // What a TLS server saw of one client.
 struct Seen {
   std::string server_name;
-  std::string client;                      // common name of the client's certificate
+  std::string client;  // common name of the client's certificate
   std::string version;
 };
 
@@ -87,7 +87,7 @@ class TlsServer {
   SSL_CTX* context_;
   std::mutex mutex_;
   Seen seen_;
-  RawServer server_;                       // last: its threads use what stands above
+  RawServer server_;  // last: its threads use what stands above
 };
 
 Expected<Response> get(const std::string& url, const Tls& tls) {
@@ -228,8 +228,8 @@ TEST_F(TlsTransport, ThroughAProxyTheTunnelIsVerifiedEndToEnd) {
     }
     ::close(upstream);
   });
-  const auto transport = make_transport({.url = "https://kubernetes.default.svc:" + port, .tls = {.ca = authority.certificate},
-                                         .proxy = proxy.url()});
+  const auto transport =
+      make_transport({.url = "https://kubernetes.default.svc:" + port, .tls = {.ca = authority.certificate}, .proxy = proxy.url()});
   ASSERT_TRUE(transport) << transport.error().message;
   Request request;
   request.target = "/";

@@ -22,7 +22,7 @@ std::string random_id(std::size_t digits, const std::function<double()>& unit) {
 std::string TraceContext::header() const { return "00-" + trace_id + "-" + span_id + (sampled ? "-01" : "-00"); }
 
 std::optional<TraceContext> parse_traceparent(std::string_view header) {
-  constexpr std::size_t kLength = 55;      // 2 + 1 + 32 + 1 + 16 + 1 + 2
+  constexpr std::size_t kLength = 55;  // 2 + 1 + 32 + 1 + 16 + 1 + 2
   if (header.size() < kLength || header[2] != '-' || header[35] != '-' || header[52] != '-') return std::nullopt;
   const auto version = header.substr(0, 2);
   const auto trace = header.substr(3, 32);

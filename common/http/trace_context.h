@@ -10,8 +10,8 @@
 namespace sluice::http {
 
 struct TraceContext {
-  std::string trace_id{};                  // 32 lower-case hexadecimal digits, not all zero: the same on the whole way
-  std::string span_id{};                   // 16 of them: this step
+  std::string trace_id{};  // 32 lower-case hexadecimal digits, not all zero: the same on the whole way
+  std::string span_id{};   // 16 of them: this step
   bool sampled = false;
 
   // "00-<trace_id>-<span_id>-01"

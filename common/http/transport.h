@@ -31,12 +31,12 @@ using Headers = std::map<std::string, std::string, CaseInsensitiveLess>;
 
 struct Request {
   std::string method = "GET";
-  std::string target{};                    // path and query, encoded: "/api/v1/pods?limit=500"
+  std::string target{};  // path and query, encoded: "/api/v1/pods?limit=500"
   Headers headers{};
   std::string body{};
-  Duration deadline{10'000};               // whole exchange; for stream(): until the head of the answer
-  Duration idle{0};                        // stream(): longest silence between two chunks; 0 = no limit
-  std::size_t max_body = 32 * 1024 * 1024; // larger answers end with Corrupt (unary only)
+  Duration deadline{10'000};                // whole exchange; for stream(): until the head of the answer
+  Duration idle{0};                         // stream(): longest silence between two chunks; 0 = no limit
+  std::size_t max_body = 32 * 1024 * 1024;  // larger answers end with Corrupt (unary only)
 };
 
 struct Response {
@@ -47,17 +47,17 @@ struct Response {
 
 // Whom a transport trusts and who it is. All text is PEM, never a path, so that rotation is the caller's business.
 struct Tls {
-  std::string ca{};                        // only these are trusted; empty: the system's store
-  std::string client_certificate{};        // chain; empty: none
+  std::string ca{};                  // only these are trusted; empty: the system's store
+  std::string client_certificate{};  // chain; empty: none
   std::string client_key{};
-  std::string server_name{};               // SNI and name to verify; empty: the host of the URL
-  bool insecure_skip_verify = false;       // kubeconfig's insecure-skip-tls-verify
+  std::string server_name{};          // SNI and name to verify; empty: the host of the URL
+  bool insecure_skip_verify = false;  // kubeconfig's insecure-skip-tls-verify
 };
 
 struct Endpoint {
-  std::string url{};                       // "https://10.96.0.1:443", no path needed; an IPv6 literal in brackets
+  std::string url{};  // "https://10.96.0.1:443", no path needed; an IPv6 literal in brackets
   Tls tls{};
-  std::string proxy{};                     // "http://proxy:3128"; empty: none
+  std::string proxy{};  // "http://proxy:3128"; empty: none
 };
 
 // Called with the head of a streamed answer; false ends the stream.
@@ -76,8 +76,7 @@ class Transport {
   // Returns when the server ends the stream (value: true) or a callback said false (value: false).
   // Not-2xx answers are delivered to on_head with their body (up to 64 KiB) and end the stream.
   // Back-pressure: while on_chunk runs at most 1 MiB is read ahead.
-  virtual Expected<bool> stream(const Request& request, const OnHead& on_head, const OnChunk& on_chunk,
-                                std::stop_token stop = {}) = 0;
+  virtual Expected<bool> stream(const Request& request, const OnHead& on_head, const OnChunk& on_chunk, std::stop_token stop = {}) = 0;
 };
 
 // The library's worker threads; the first call of the process decides and must come before any transport is made.

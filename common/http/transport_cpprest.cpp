@@ -59,7 +59,11 @@ class Sink final : public concurrency::streams::details::streambuf_state_manager
   pos_type getpos(std::ios_base::openmode) const override { return pos_type(off_type(-1)); }
   pos_type seekpos(pos_type, std::ios_base::openmode) override { return pos_type(off_type(-1)); }
   pos_type seekoff(off_type, std::ios_base::seekdir, std::ios_base::openmode) override { return pos_type(off_type(-1)); }
-  bool acquire(uint8_t*& ptr, std::size_t& count) override { ptr = nullptr; count = 0; return false; }
+  bool acquire(uint8_t*& ptr, std::size_t& count) override {
+    ptr = nullptr;
+    count = 0;
+    return false;
+  }
   void release(uint8_t*, std::size_t) override {}
 
  protected:
@@ -98,11 +102,9 @@ Error describe(const std::exception& e) {
 template <typename Task>
 std::optional<Error> outcome(const Task& done) {
   try {
-    done.get();                            // complete: does not block
+    done.get();  // complete: does not block
     return std::nullopt;
-  } catch (const std::exception& e) {
-    return describe(e);
-  } catch (...) {
+  } catch (const std::exception& e) { return describe(e); } catch (...) {
     return Error{Error::Kind::Unavailable, "the request was cut", 0, {}};
   }
 }
@@ -148,7 +150,7 @@ class CpprestTransport final : public Transport {
   }
 
   Expected<bool> stream(const Request& request, const OnHead& on_head, const OnChunk& on_chunk, std::stop_token stop) override {
-    std::optional<Response> refusal;       // a not-2xx head, until its body is complete
+    std::optional<Response> refusal;  // a not-2xx head, until its body is complete
     const auto head_seen = [&](const Response& head) {
       if (head.status / 100 == 2) return on_head(head);
       refusal = head;
@@ -166,7 +168,7 @@ class CpprestTransport final : public Transport {
 
  private:
   struct Deadlines {
-    bool whole = true;                     // else: the request's deadline up to the head, its idle limit afterwards
+    bool whole = true;  // else: the request's deadline up to the head, its idle limit afterwards
   };
 
   rest::client::http_client make_client(const Endpoint& endpoint) const {
@@ -196,10 +198,9 @@ class CpprestTransport final : public Transport {
   Expected<rest::http_request> prepare(const Request& request) const {
     if (!is_token(request.method)) return fail(Error::Kind::Invalid, "'" + request.method + "' is not an HTTP method");
     const std::string& target = request.target;
-    if (!target.starts_with('/') || target.starts_with("//") || target.find('#') != std::string::npos ||
-        !web::uri::validate(target)) {
-      return fail(Error::Kind::Invalid, label(request) + ": the target '" + target +
-                                            "' cannot be sent; it must start with one '/' and be percent-encoded");
+    if (!target.starts_with('/') || target.starts_with("//") || target.find('#') != std::string::npos || !web::uri::validate(target)) {
+      return fail(Error::Kind::Invalid,
+                  label(request) + ": the target '" + target + "' cannot be sent; it must start with one '/' and be percent-encoded");
     }
     rest::http_request message(request.method);
     message.set_request_uri(web::uri(target));
@@ -233,23 +234,23 @@ class CpprestTransport final : public Transport {
     const auto ended = [exchange](const pplx::task<rest::http_response>& done) { exchange->end(outcome(done)); };
     try {
       client.request(message, token)
-          .then([exchange, ended](const pplx::task<rest::http_response>& answered) {
-            if (const auto error = outcome(answered)) return exchange->end(error);
-            const rest::http_response response = answered.get();
-            if (response.status_code() / 100 == 1) {
-              return exchange->end(Error{Error::Kind::Corrupt, "an interim answer that was not asked for", 0, {}});
-            }
-            exchange->head(head_of(response));
-            response.content_ready().then(ended, pplx::cancellation_token::none());
-          }, pplx::cancellation_token::none());
-    } catch (const std::exception& e) {
-      exchange->end(describe(e));
-    }
+          .then(
+              [exchange, ended](const pplx::task<rest::http_response>& answered) {
+                if (const auto error = outcome(answered)) return exchange->end(error);
+                const rest::http_response response = answered.get();
+                if (response.status_code() / 100 == 1) {
+                  return exchange->end(Error{Error::Kind::Corrupt, "an interim answer that was not asked for", 0, {}});
+                }
+                exchange->head(head_of(response));
+                response.content_ready().then(ended, pplx::cancellation_token::none());
+              },
+              pplx::cancellation_token::none());
+    } catch (const std::exception& e) { exchange->end(describe(e)); }
   }
 
   // Value: true: the answer ended; false: a callback ended it.
-  Expected<bool> run(const rest::client::http_client& client, const Request& request, Deadlines deadlines,
-                     const OnHead& on_head, const OnChunk& on_piece, const std::stop_token& stop) {
+  Expected<bool> run(const rest::client::http_client& client, const Request& request, Deadlines deadlines, const OnHead& on_head,
+                     const OnChunk& on_piece, const std::stop_token& stop) {
     if (pool().get_executor().running_in_this_thread()) {
       return fail(Error::Kind::Internal, label(request) + ": called on a thread of the HTTP library, which would wait for itself");
     }
@@ -258,11 +259,9 @@ class CpprestTransport final : public Transport {
 
     auto exchange = std::make_shared<Exchange>(kReadAhead);
     const pplx::cancellation_token_source cancel;
-    message->set_response_stream(
-        concurrency::streams::streambuf<uint8_t>(std::make_shared<Sink>(exchange)).create_ostream());
-    boost::asio::post(pool(), [client, message = *message, exchange, token = cancel.get_token()] {
-      start(client, message, exchange, token);
-    });
+    message->set_response_stream(concurrency::streams::streambuf<uint8_t>(std::make_shared<Sink>(exchange)).create_ostream());
+    boost::asio::post(pool(),
+                      [client, message = *message, exchange, token = cancel.get_token()] { start(client, message, exchange, token); });
     // Whatever way we leave: the connection of an unfinished exchange is closed, on the pool, and nobody waits for it.
     struct Leave {
       Exchange& exchange;
@@ -278,8 +277,7 @@ class CpprestTransport final : public Transport {
     std::optional<Exchange::Instant> deadline = steady_clock::now() + request.deadline;
     for (;;) {
       switch (exchange->next(deadline, stop)) {
-        case Exchange::Event::Stopped:
-          return fail(Error::Kind::Cancelled, label(request) + ": stopped");
+        case Exchange::Event::Stopped: return fail(Error::Kind::Cancelled, label(request) + ": stopped");
         case Exchange::Event::Late:
           return fail(Error::Kind::Unavailable, label(request) + ": no " + (deadlines.whole ? "complete answer" : "data") +
                                                     " in time; the server is slow or the deadline too short");
@@ -295,9 +293,7 @@ class CpprestTransport final : public Transport {
           return true;
         }
       }
-      if (!deadlines.whole) {
-        deadline = request.idle.count() > 0 ? std::optional(steady_clock::now() + request.idle) : std::nullopt;
-      }
+      if (!deadlines.whole) { deadline = request.idle.count() > 0 ? std::optional(steady_clock::now() + request.idle) : std::nullopt; }
     }
   }
 
@@ -312,7 +308,7 @@ class CpprestTransport final : public Transport {
   Url url_;
   std::shared_ptr<TlsMaterial> tls_;
   rest::client::http_client unary_;
-  rest::client::http_client watch_;        // apart, so that long watches never share the pool of unary connections
+  rest::client::http_client watch_;  // apart, so that long watches never share the pool of unary connections
 };
 
 }  // namespace
@@ -341,9 +337,7 @@ Expected<std::shared_ptr<Transport>> make_transport(const Endpoint& endpoint) {
   try {
     pool();
     return std::make_shared<CpprestTransport>(*std::move(url), std::move(tls), endpoint);
-  } catch (const std::exception& e) {
-    return fail(Error::Kind::Invalid, "URL '" + endpoint.url + "': " + e.what());
-  }
+  } catch (const std::exception& e) { return fail(Error::Kind::Invalid, "URL '" + endpoint.url + "': " + e.what()); }
 }
 
 namespace testing {

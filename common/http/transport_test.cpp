@@ -162,8 +162,8 @@ TEST(Transport, AnEarlyCloseIsAnErrorWhereverItHappens) {
 }
 
 TEST(Transport, WhatIsNotHttpIsCorrupt) {
-  for (const std::string sent : {"SSH-2.0-OpenSSH_9.2\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-                                 "HTTP/1.1 103 Early Hints\r\n\r\n"}) {
+  for (const std::string sent :
+       {"SSH-2.0-OpenSSH_9.2\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "HTTP/1.1 103 Early Hints\r\n\r\n"}) {
     RawServer server([&](RawConnection& peer, int) {
       peer.read_head();
       peer.write(sent);
@@ -190,7 +190,8 @@ TEST(Transport, NobodyListeningIsUnavailableAndNamesTheAddress) {
 TEST(Transport, AChunkedAnswerTornAtEveryByteIsPutTogether) {
   RawServer server([](RawConnection& peer, int) {
     peer.read_head();
-    for (const char c : std::string("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n1;ext=1\r\n \r\n5\r\nworld\r\n0\r\n\r\n")) {
+    for (const char c :
+         std::string("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n1;ext=1\r\n \r\n5\r\nworld\r\n0\r\n\r\n")) {
       peer.write({&c, 1});
     }
     peer.wait_for_close();
@@ -252,7 +253,7 @@ TEST(Transport, MoreWaitingRequestsThanPoolThreadsDoNotBlockEachOther) {
   std::latch all(50);
   RawServer server([&](RawConnection& peer, int) {
     peer.read_head();
-    all.arrive_and_wait();                 // nobody is answered before all have asked
+    all.arrive_and_wait();  // nobody is answered before all have asked
     peer.write(answer("ok"));
     peer.wait_for_close();
   });
@@ -302,10 +303,10 @@ TEST(Transport, WhatCannotBeSentIsRefusedBeforeSending) {
 }
 
 TEST(Transport, AnEndpointThatCannotWorkIsRefusedWhenMade) {
-  for (const Endpoint& endpoint : {Endpoint{.url = "127.0.0.1:80"}, Endpoint{.url = "https://[::1]:6443"},
-                                   Endpoint{.url = "https://a", .tls = {.ca = "not a certificate"}},
-                                   Endpoint{.url = "https://a", .tls = {.client_key = "only a key"}},
-                                   Endpoint{.url = "http://a", .proxy = "socks5://b:1080"}}) {
+  for (const Endpoint& endpoint :
+       {Endpoint{.url = "127.0.0.1:80"}, Endpoint{.url = "https://[::1]:6443"},
+        Endpoint{.url = "https://a", .tls = {.ca = "not a certificate"}}, Endpoint{.url = "https://a", .tls = {.client_key = "only a key"}},
+        Endpoint{.url = "http://a", .proxy = "socks5://b:1080"}}) {
     const auto transport = make_transport(endpoint);
     ASSERT_FALSE(transport) << endpoint.url;
     EXPECT_TRUE(transport.error().is(Error::Kind::Invalid)) << transport.error().message;
@@ -332,14 +333,18 @@ TEST(Stream, ChunksArriveOneByOneWhileTheAnswerIsOpen) {
   RawServer server([&](RawConnection& peer, int) {
     peer.read_head();
     peer.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\none\n\r\n");
-    first.wait();                          // the second is sent only once the first was delivered
+    first.wait();  // the second is sent only once the first was delivered
     peer.write("4\r\ntwo\n\r\n0\r\n\r\n");
     peer.wait_for_close();
   });
   std::vector<std::string> chunks;
   int status = 0;
   const auto result = transport_to(server)->stream(
-      get("/watch"), [&](const Response& head) { status = head.status; return true; },
+      get("/watch"),
+      [&](const Response& head) {
+        status = head.status;
+        return true;
+      },
       [&](std::string_view chunk) {
         chunks.emplace_back(chunk);
         if (chunks.size() == 1) first.count_down();
@@ -364,10 +369,10 @@ TEST(Stream, TheDeadlineCountsToTheHeadOnlyAndIdleBetweenChunks) {
   Request request = get("/watch", 200ms);
   request.idle = 400ms;
   int chunks = 0;
-  const auto result = transport_to(server)->stream(request, [](const Response&) { return true; },
-                                                   [&](std::string_view) { return ++chunks > 0; });
-  EXPECT_EQ(chunks, 8);                    // 480 ms of chunks, although the deadline is 200 ms
-  ASSERT_FALSE(result);                    // then silence
+  const auto result = transport_to(server)->stream(
+      request, [](const Response&) { return true; }, [&](std::string_view) { return ++chunks > 0; });
+  EXPECT_EQ(chunks, 8);  // 480 ms of chunks, although the deadline is 200 ms
+  ASSERT_FALSE(result);  // then silence
   EXPECT_TRUE(result.error().is(Error::Kind::Unavailable)) << to_string(result.error());
 }
 
@@ -378,8 +383,16 @@ TEST(Stream, ARefusalComesWithItsBody) {
     peer.wait_for_close();
   });
   Response seen;
-  const auto result = transport_to(server)->stream(get("/watch"), [&](const Response& head) { seen = head; return true; },
-                                                   [](std::string_view) { ADD_FAILURE(); return false; });
+  const auto result = transport_to(server)->stream(
+      get("/watch"),
+      [&](const Response& head) {
+        seen = head;
+        return true;
+      },
+      [](std::string_view) {
+        ADD_FAILURE();
+        return false;
+      });
   ASSERT_TRUE(result) << to_string(result.error());
   EXPECT_EQ(seen.status, 410);
   EXPECT_EQ(seen.body, "expired");
@@ -392,8 +405,13 @@ TEST(Stream, AnEndlessRefusalIsCutAt64KiB) {
     while (peer.write("10\r\n0123456789abcdef\r\n")) {}
   });
   Response seen;
-  const auto result = transport_to(server)->stream(get("/watch"), [&](const Response& head) { seen = head; return true; },
-                                                   [](std::string_view) { return false; });
+  const auto result = transport_to(server)->stream(
+      get("/watch"),
+      [&](const Response& head) {
+        seen = head;
+        return true;
+      },
+      [](std::string_view) { return false; });
   ASSERT_TRUE(result) << to_string(result.error());
   EXPECT_EQ(seen.status, 500);
   EXPECT_EQ(seen.body.size(), 64U * 1024);
@@ -407,8 +425,8 @@ TEST(Stream, ACallbackThatSaysFalseEndsItAndClosesTheConnection) {
     peer.wait_for_close();
     closed.set_value();
   });
-  const auto result = transport_to(server)->stream(get("/watch"), [](const Response&) { return true; },
-                                                   [](std::string_view) { return false; });
+  const auto result = transport_to(server)->stream(
+      get("/watch"), [](const Response&) { return true; }, [](std::string_view) { return false; });
   ASSERT_TRUE(result) << to_string(result.error());
   EXPECT_FALSE(*result);
   EXPECT_EQ(closed.get_future().wait_for(5s), std::future_status::ready);
@@ -416,7 +434,7 @@ TEST(Stream, ACallbackThatSaysFalseEndsItAndClosesTheConnection) {
 
 TEST(Stream, ASlowReaderHoldsTheServerInsteadOfFillingMemory) {
   constexpr std::size_t kChunk = 0x10000;
-  constexpr int kMany = 2000;              // 125 MiB, far more than read-ahead and socket buffers together
+  constexpr int kMany = 2000;  // 125 MiB, far more than read-ahead and socket buffers together
   std::atomic<int> written{0};
   std::promise<void> stuck;
   RawServer server([&](RawConnection& peer, int) {
@@ -445,7 +463,7 @@ TEST(Stream, ASlowReaderHoldsTheServerInsteadOfFillingMemory) {
       });
   ASSERT_TRUE(result) << to_string(result.error());
   EXPECT_LT(written, kMany / 2);
-  EXPECT_EQ(received, static_cast<std::size_t>(written) * kChunk);   // nothing was lost meanwhile
+  EXPECT_EQ(received, static_cast<std::size_t>(written) * kChunk);  // nothing was lost meanwhile
 }
 
 TEST(Stream, AStopRequestEndsAQuietWatchAtOnce) {
@@ -458,8 +476,13 @@ TEST(Stream, AStopRequestEndsAQuietWatchAtOnce) {
   auto transport = transport_to(server);
   std::stop_source stop;
   auto result = std::async(std::launch::async, [&] {
-    return transport->stream(get("/watch"), [](const Response&) { return true; },
-                             [&](std::string_view) { open.count_down(); return true; }, stop.get_token());
+    return transport->stream(
+        get("/watch"), [](const Response&) { return true; },
+        [&](std::string_view) {
+          open.count_down();
+          return true;
+        },
+        stop.get_token());
   });
   open.wait();
   stop.request_stop();

@@ -39,8 +39,8 @@ Expected<Url> parse_url(std::string_view text, UserInfo user_info) {
   if (const auto at = authority.rfind('@'); at != std::string_view::npos) {
     // The text is not repeated: it may hold a password.
     if (user_info == UserInfo::Refused) {
-      return fail(Error::Kind::Invalid, "URL of host '" + std::string(authority.substr(at + 1)) +
-                                            "': user and password are not supported; use a token");
+      return fail(Error::Kind::Invalid,
+                  "URL of host '" + std::string(authority.substr(at + 1)) + "': user and password are not supported; use a token");
     }
     authority.remove_prefix(at + 1);
   }
@@ -59,8 +59,7 @@ Expected<Url> parse_url(std::string_view text, UserInfo user_info) {
     if (!std::all_of(url.host.begin(), url.host.end(), allowed)) return bad(text, "'" + url.host + "' is not a host name");
   }
   if (url.host.empty()) return bad(text, "no host");
-  std::transform(url.host.begin(), url.host.end(), url.host.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(url.host.begin(), url.host.end(), url.host.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   url.port = default_port(url.scheme);
   if (!port.empty()) {
     const char* const end = port.data() + port.size();

@@ -10,11 +10,11 @@
 namespace sluice::http {
 
 struct Url {
-  std::string scheme;                      // "http" or "https"
-  std::string host;                        // lower case; of an IPv6 literal without its brackets
-  std::uint16_t port = 0;                  // never 0 after parsing: 80 or 443 when not given
-  std::string path;                        // "" or "/prefix", never ending in '/'
-  std::string query;                       // without the '?'
+  std::string scheme;      // "http" or "https"
+  std::string host;        // lower case; of an IPv6 literal without its brackets
+  std::uint16_t port = 0;  // never 0 after parsing: 80 or 443 when not given
+  std::string path;        // "" or "/prefix", never ending in '/'
+  std::string query;       // without the '?'
   bool ipv6_literal = false;
 };
 

@@ -60,8 +60,8 @@ std::optional<http::Response> Health::answer(std::string_view path) const {
   } else {
     return std::nullopt;
   }
-  return http::Response{findings.empty() ? 200 : 503, {{"Content-Type", "text/plain; charset=utf-8"}},
-                        findings.empty() ? "ok\n" : findings};
+  return http::Response{
+      findings.empty() ? 200 : 503, {{"Content-Type", "text/plain; charset=utf-8"}}, findings.empty() ? "ok\n" : findings};
 }
 
 }  // namespace sluice::telemetry

@@ -37,7 +37,7 @@ class Health {
     Duration last{};
     Duration limit{};
   };
-  std::string late_loops() const;          // with mutex_ held
+  std::string late_loops() const;  // with mutex_ held
 
   const Clock& clock_;
   mutable std::mutex mutex_;

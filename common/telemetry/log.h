@@ -25,7 +25,7 @@ enum class Format { Json, Console };
 struct Options {
   Format format = Format::Json;
   Level level = Level::Info;
-  std::function<void(std::string_view line)> write{};   // empty: standard error; calls are serialised
+  std::function<void(std::string_view line)> write{};  // empty: standard error; calls are serialised
 };
 
 // May be called again; the last call holds.

@@ -17,7 +17,8 @@
 namespace sluice::metrics {
 namespace {
 
-using Series = std::variant<std::shared_ptr<prometheus::Counter>, std::shared_ptr<prometheus::Gauge>, std::shared_ptr<prometheus::Histogram>>;
+using Series =
+    std::variant<std::shared_ptr<prometheus::Counter>, std::shared_ptr<prometheus::Gauge>, std::shared_ptr<prometheus::Histogram>>;
 
 enum Type { kCounter, kGauge, kHistogram };
 
@@ -151,8 +152,6 @@ std::string Registry::text() const {
   return prometheus::TextSerializer().Serialize(collected);
 }
 
-http::Response Registry::answer() const {
-  return {200, {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}}, text()};
-}
+http::Response Registry::answer() const { return {200, {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}}, text()}; }
 
 }  // namespace sluice::metrics

@@ -27,7 +27,7 @@ using Labels = std::map<std::string, std::string>;
 
 class Counter {
  public:
-  void add(double by = 1.0) const;         // negative: ignored
+  void add(double by = 1.0) const;  // negative: ignored
   double value() const;
 
  private:
@@ -69,8 +69,7 @@ class Registry {
   Counter counter(const std::string& name, const std::string& help, const Labels& labels = {});
   Gauge gauge(const std::string& name, const std::string& help, const Labels& labels = {});
   // bounds: ascending upper bounds, without +Inf.
-  Histogram histogram(const std::string& name, const std::string& help, const std::vector<double>& bounds,
-                      const Labels& labels = {});
+  Histogram histogram(const std::string& name, const std::string& help, const std::vector<double>& bounds, const Labels& labels = {});
 
   // Removes the series of `name` whose labels contain all of `labels`; how many there were.
   std::size_t remove(const std::string& name, const Labels& labels);

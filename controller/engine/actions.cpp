@@ -61,7 +61,8 @@ void apply_actions(Pass& pass) {
     if (!action.reason.empty()) by += ": " + action.reason;
     const std::int64_t current = pass.next.run ? pass.run().revision : pass.next.revision;
     Answer answer;
-    if (pass.w.departed) answer = {false, "refused: there is no Rollout " + pass.rollout().meta.name + " in namespace " + pass.rollout().meta.ns};
+    if (pass.w.departed)
+      answer = {false, "refused: there is no Rollout " + pass.rollout().meta.name + " in namespace " + pass.rollout().meta.ns};
     else if (pass.rollout().deleting()) answer = {false, "refused: the Rollout is being deleted"};
     else if (action.revision != 0 && action.revision != current)
       answer = {false, "refused: revision is now " + std::to_string(current) + ", the action says " + std::to_string(action.revision)};

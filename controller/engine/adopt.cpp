@@ -25,7 +25,8 @@ bool references_are_good(Pass& pass) {
   const std::string heals = "Sluice goes on by itself when it is there";
   if (!r.invalid.empty()) return invalid(pass, "InvalidSpec", r.invalid, "correct the field and apply again"), false;
   if (!w.deployment) {
-    return invalid(pass, "TargetNotFound", "spec.targetRef.name: Deployment " + r.target + " does not exist in namespace " + r.meta.ns, heals),
+    return invalid(pass, "TargetNotFound", "spec.targetRef.name: Deployment " + r.target + " does not exist in namespace " + r.meta.ns,
+                   heals),
            false;
   }
   if (!w.rival.empty())
@@ -53,8 +54,8 @@ bool references_are_good(Pass& pass) {
              false;
   if (r.ratio_mode()) return true;
   if (!w.route)
-    return invalid(pass, "RouteNotFound",
-                   "spec.traffic.httpRoute.name: HTTPRoute " + r.route + " does not exist in namespace " + r.meta.ns, heals),
+    return invalid(pass, "RouteNotFound", "spec.traffic.httpRoute.name: HTTPRoute " + r.route + " does not exist in namespace " + r.meta.ns,
+                   heals),
            false;
   const traffic::Split split{r.meta.ns, r.service, canary_service_name(r.service), r.rules};
   if (!traffic::names(w.route->rules, split, r.service))
@@ -68,9 +69,7 @@ bool references_are_good(Pass& pass) {
   return true;
 }
 
-bool marked(const Pass& pass) {
-  return mark(pass.w.deployment->meta.annotations, marks::kRollout) == pass.rollout().meta.name;
-}
+bool marked(const Pass& pass) { return mark(pass.w.deployment->meta.annotations, marks::kRollout) == pass.rollout().meta.name; }
 
 // Marks the Deployment once it serves from exactly one ReplicaSet.
 void take_over(Pass& pass) {
@@ -122,7 +121,8 @@ void held(Pass& pass) {
     // The one that is known to be good stays; where none is known, the older.
     const bool newest_is_good = active.front()->meta.name == pass.next.stable_replica_set;
     const model::ReplicaSet& unwanted = newest_is_good ? *active.back() : *active.front();
-    pass.say("the template was edited while a native rolling update was still on; ReplicaSet " + unwanted.meta.name + " is scaled to 0 first");
+    pass.say("the template was edited while a native rolling update was still on; ReplicaSet " + unwanted.meta.name +
+             " is scaled to 0 first");
     pass.effect(ScaleReplicaSet{unwanted.meta.name, 0, unwanted.meta.resource_version});
     return;
   }
@@ -131,8 +131,8 @@ void held(Pass& pass) {
     const std::string mark_held = mark(d.meta.annotations, marks::kHeld);
     if (pass.w.settings.gate_by_policy || !mark_held.empty() || !d.meta.annotations.count(marks::kRollout)) {
       // Nothing to prove: the template is the one that serves already, or nothing serves.
-      PatchDeployment release{{{marks::kHeld, std::nullopt}, {marks::kRun, std::nullopt}}, std::nullopt, std::nullopt,
-                              d.meta.resource_version};
+      PatchDeployment release{
+          {{marks::kHeld, std::nullopt}, {marks::kRun, std::nullopt}}, std::nullopt, std::nullopt, d.meta.resource_version};
       if (pass.w.settings.gate_by_policy || !same) release.paused = false;
       pass.effect(std::move(release));
     }
@@ -141,8 +141,8 @@ void held(Pass& pass) {
   pass.next.stable_replica_set = stable->meta.name;
   if (d.template_digest == pass.next.refused_digest) {
     pass.phase(Phase::RolledBack, "RolledBack");
-    pass.say(pass.next.refused_why, "edit the template, or create a RolloutAction with action Retry; production runs on ReplicaSet " +
-                                        stable->meta.name);
+    pass.say(pass.next.refused_why,
+             "edit the template, or create a RolloutAction with action Retry; production runs on ReplicaSet " + stable->meta.name);
     return;
   }
   if (pass.rollout().paused) {
@@ -171,9 +171,11 @@ void adopt(Pass& pass) {
   if (d.complete() && stable != nullptr && stable->template_digest == d.template_digest) {
     if (!w.settings.gate_by_policy) return take_over(pass);
     if (d.meta.annotations.count(marks::kHeld) || d.meta.annotations.count(marks::kPinned) || d.meta.annotations.count(marks::kHandover))
-      pass.effect(PatchDeployment{{{marks::kHeld, std::nullopt}, {marks::kPinned, std::nullopt}, {marks::kHandover, std::nullopt},
-                                   {marks::kRun, std::nullopt}},
-                                  std::nullopt, std::nullopt, d.meta.resource_version});
+      pass.effect(PatchDeployment{
+          {{marks::kHeld, std::nullopt}, {marks::kPinned, std::nullopt}, {marks::kHandover, std::nullopt}, {marks::kRun, std::nullopt}},
+          std::nullopt,
+          std::nullopt,
+          d.meta.resource_version});
     if (w.hazards) pass.next.warnings = *w.hazards;
     return healthy(pass, *stable);
   }
@@ -196,7 +198,9 @@ void leave(Pass& pass) {
                            {marks::kPinned, std::nullopt},
                            {marks::kHandover, std::nullopt},
                            {marks::kProgressDeadline, std::nullopt}},
-                          std::nullopt, std::nullopt, d.meta.resource_version};
+                          std::nullopt,
+                          std::nullopt,
+                          d.meta.resource_version};
     const std::string deadline = mark(d.meta.annotations, marks::kProgressDeadline);
     if (!deadline.empty() && deadline.size() < 10 && deadline.find_first_not_of("0123456789") == std::string::npos)
       patch.progress_deadline_seconds = std::stoi(deadline);
@@ -204,8 +208,10 @@ void leave(Pass& pass) {
       patch.paused = false;
     } else if (d.paused) {
       pass.event("RolloutLeft",
-                 "Deployment " + d.meta.name + " stays paused on a template that was not proven; to roll it out anyway: kubectl rollout "
-                 "resume deployment/" + d.meta.name + " -n " + d.meta.ns,
+                 "Deployment " + d.meta.name +
+                     " stays paused on a template that was not proven; to roll it out anyway: kubectl rollout "
+                     "resume deployment/" +
+                     d.meta.name + " -n " + d.meta.ns,
                  true);
     }
     pass.effect(std::move(patch));

@@ -24,8 +24,8 @@ void pinning(Pass& pass) {
   pass.phase(Phase::Progressing, "Pinning");
   pass.say("pinning the Services to ReplicaSet " + pass.run().stable + " before a canary exists");
   if (mark(d.meta.annotations, marks::kPinned) != run_name(pass)) {
-    pass.effect(PatchDeployment{{{marks::kPinned, run_name(pass)}, {marks::kRun, run_name(pass)}}, std::nullopt, std::nullopt,
-                                d.meta.resource_version});
+    pass.effect(PatchDeployment{
+        {{marks::kPinned, run_name(pass)}, {marks::kRun, run_name(pass)}}, std::nullopt, std::nullopt, d.meta.resource_version});
     return;  // no pin before the mark that keeps the Deployment paused (invariant I12)
   }
   if (pin_all(pass, pass.run().stable_hash)) pass.enter(Stage::Creating);
@@ -38,7 +38,8 @@ bool ensure_canary(Pass& pass) {
   if (run.canary.empty()) {
     const model::ReplicaSet* old = find_in_history(pass.w);
     run.borrowed = old != nullptr && old->meta.name != run.stable;
-    run.canary = run.borrowed ? old->meta.name : canary_set_name(pass.rollout().target, pass.rollout().meta.uid, run.template_digest, run.revision);
+    run.canary =
+        run.borrowed ? old->meta.name : canary_set_name(pass.rollout().target, pass.rollout().meta.uid, run.template_digest, run.revision);
     run.canary_desired = replicas;
     pass.checkpoint();  // a name in the status before the object exists: nothing of ours is ever forgotten
   }
@@ -153,8 +154,8 @@ Proof proof_of_last_step(Pass& pass) {
   const bool baked = run.baked >= analysis.min_bake && run.baked_ticks >= kMinTicks;
   if (baked && proven(run)) return Proof::Proven;
   if (run.judged >= analysis.max_duration) {
-    const std::string why = "inconclusive: after " + format_duration(run.judged) +
-                            " (maxDuration) the canary is neither proven good nor bad";
+    const std::string why =
+        "inconclusive: after " + format_duration(run.judged) + " (maxDuration) the canary is neither proven good nor bad";
     if (analysis.on_inconclusive == model::OnInconclusive::Rollback) {
       retreat(pass, Outcome::RolledBack, "Inconclusive", why);
       return Proof::Decided;
@@ -173,8 +174,7 @@ Proof proof_of_last_step(Pass& pass) {
   if (run.baked < analysis.min_bake || run.baked_ticks < kMinTicks)
     pass.say("judged for " + format_duration(run.baked) + " of at least " + format_duration(analysis.min_bake) + " (minBake), " +
              std::to_string(run.baked_ticks) + " of at least " + std::to_string(kMinTicks) + " ticks");
-  else
-    pass.say("no harm seen, but not yet proven within the margin; needs more requests");
+  else pass.say("no harm seen, but not yet proven within the margin; needs more requests");
   return Proof::Waiting;
 }
 
@@ -215,7 +215,7 @@ void stepping(Pass& pass) {
 
   const model::Step& step = steps[static_cast<std::size_t>(run.step) - 1];
   if (!run.step_started && pass.rollout().paused) {
-    run.progress_deadline.reset();     // it does not run in a pause
+    run.progress_deadline.reset();  // it does not run in a pause
     pass.phase(Phase::Paused, "Paused");
     return pass.say("paused before step " + std::to_string(run.step) + " of " + std::to_string(count), "set spec.paused to false");
   }
@@ -228,15 +228,15 @@ void stepping(Pass& pass) {
   } else if (run.weight_observed != step.weight) {
     run.weight_observed = step.weight;
     run.max_weight = std::max(run.max_weight, step.weight);
-    pass.event("TrafficShifted", plural(run.canary_desired, "canary pod") + " beside " +
-                                     plural(pass.w.deployment->replicas, "stable pod") + " take their share of Service " + run.service);
+    pass.event("TrafficShifted", plural(run.canary_desired, "canary pod") + " beside " + plural(pass.w.deployment->replicas, "stable pod") +
+                                     " take their share of Service " + run.service);
   }
   if (!run.step_started) {
     run.step_started = pass.now;
     run.hold_until = pass.now + step.hold;
   }
-  const std::string place = "step " + std::to_string(run.step) + " of " + std::to_string(count) + ", " +
-                            std::to_string(step.weight) + "% to the canary";
+  const std::string place =
+      "step " + std::to_string(run.step) + " of " + std::to_string(count) + ", " + std::to_string(step.weight) + "% to the canary";
   const std::string stay = reason_to_stay(pass, step);
   if (!stay.empty()) {
     return pass.say(place + ": " + stay,

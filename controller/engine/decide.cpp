@@ -9,20 +9,14 @@
 namespace sluice::engine {
 namespace {
 
-bool broken_glass(const World& w) {
-  return w.deployment && w.deployment->meta.annotations.count(model::marks::kBreakGlass) != 0;
-}
+bool broken_glass(const World& w) { return w.deployment && w.deployment->meta.annotations.count(model::marks::kBreakGlass) != 0; }
 
 // What may end a run whatever stage it is in, as long as it can still retreat.
 void watch_for_changes(Pass& pass) {
   const World& w = pass.w;
   const Run& run = pass.run();
-  if (pass.rollout().deleting()) {
-    return retreat(pass, Outcome::Left, "Left", "the Rollout was deleted");
-  }
-  if (!w.deployment || w.deployment->meta.deletion_time) {
-    return retreat(pass, Outcome::Left, "Left", "the Deployment was deleted");
-  }
+  if (pass.rollout().deleting()) { return retreat(pass, Outcome::Left, "Left", "the Rollout was deleted"); }
+  if (!w.deployment || w.deployment->meta.deletion_time) { return retreat(pass, Outcome::Left, "Left", "the Deployment was deleted"); }
   if (w.route && joined(w)) {
     const std::string left = mark(w.route->meta.annotations, model::marks::kRetreat);
     const std::string prefix = run_name(pass) + "/";

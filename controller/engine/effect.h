@@ -78,8 +78,8 @@ struct AnnotateReplicaSet {
 // The move: the canary becomes the Deployment's own ReplicaSet with its pods running on.
 struct MoveToDeployment {
   std::string name;
-  int replicas = 0;                    // the Deployment's, for the annotations of its controller
-  int max_replicas = 0;                // with surge
+  int replicas = 0;      // the Deployment's, for the annotations of its controller
+  int max_replicas = 0;  // with surge
   std::string seen;
 };
 
@@ -99,7 +99,7 @@ struct PatchRoute {
   Json rules;
   std::map<std::string, std::optional<std::string>> annotations;
   std::string seen;
-  int canary_percent = 0;              // what the rules give the canary; for logs and tests
+  int canary_percent = 0;  // what the rules give the canary; for logs and tests
 };
 
 struct AnswerAction {
@@ -122,8 +122,8 @@ struct Emit {
 };
 
 using Effect = std::variant<WriteStatus, AddFinalizer, RemoveFinalizer, PatchDeployment, PinService, CreateCanary, BorrowReplicaSet,
-                            ReturnReplicaSet, ScaleReplicaSet, DeleteReplicaSet, AnnotateReplicaSet, MoveToDeployment,
-                            PutCanaryService, DeleteCanaryService, PatchRoute, AnswerAction, DeleteAction, Emit>;
+                            ReturnReplicaSet, ScaleReplicaSet, DeleteReplicaSet, AnnotateReplicaSet, MoveToDeployment, PutCanaryService,
+                            DeleteCanaryService, PatchRoute, AnswerAction, DeleteAction, Emit>;
 
 // "SetWeight 25% on httproute web", for logs.
 std::string describe(const Effect& effect);

@@ -11,7 +11,7 @@ namespace marks = model::marks;
 
 namespace {
 
-constexpr Duration kRepairPause{30'000};     // a route that somebody keeps writing is repaired at most this often
+constexpr Duration kRepairPause{30'000};  // a route that somebody keeps writing is repaired at most this often
 
 bool route_there(Pass& pass) {
   if (pass.w.route) return true;
@@ -47,8 +47,8 @@ bool pods_lost(Pass& pass, const model::ReplicaSet& canary) {
   for (const model::Pod* pod : pods_of(pass.w, canary))
     if (!pod->ready && !pod->trouble.empty()) trouble = "; " + pod->meta.name + ": " + pod->trouble;
   retreat(pass, Outcome::RolledBack, "PodsFailed",
-          "only " + std::to_string(ready) + " of " + plural(expected, "canary pod") + (expected == 1 ? " is" : " are") + " ready (maxUnready " +
-              pass.rollout().analysis.max_unready + ")" + trouble);
+          "only " + std::to_string(ready) + " of " + plural(expected, "canary pod") + (expected == 1 ? " is" : " are") +
+              " ready (maxUnready " + pass.rollout().analysis.max_unready + ")" + trouble);
   return true;
 }
 
@@ -57,18 +57,17 @@ bool capacity(Pass& pass, const model::ReplicaSet& canary, int replicas, const s
   Run& run = pass.run();
   run.canary_desired = replicas;
   run.canary_ready = static_cast<int>(ready_pods(pass.w, canary).size());
-  if (canary.replicas != replicas)
-    pass.effect(ScaleReplicaSet{canary.meta.name, replicas, canary.meta.resource_version});
+  if (canary.replicas != replicas) pass.effect(ScaleReplicaSet{canary.meta.name, replicas, canary.meta.resource_version});
   const bool pods = canary.replicas == replicas && canary.status.available >= replicas;
   const PodNames ready = ready_pods(pass.w, canary), behind = endpoints(pass.w, service);
-  const bool reachable = std::includes(behind.begin(), behind.end(), ready.begin(), ready.end()) &&
-                         (service == run.service || behind.size() == ready.size());
+  const bool reachable =
+      std::includes(behind.begin(), behind.end(), ready.begin(), ready.end()) && (service == run.service || behind.size() == ready.size());
   if (pods && reachable && static_cast<int>(ready.size()) >= replicas) {
     run.progress_deadline.reset();
     run.canary_reached = replicas;
     return true;
   }
-  if (pods && static_cast<int>(ready.size()) >= replicas) {   // the deadline is for pods, not for what routes to them
+  if (pods && static_cast<int>(ready.size()) >= replicas) {  // the deadline is for pods, not for what routes to them
     run.progress_deadline.reset();
     pass.because("WaitingForEndpoints");
     pass.say("waiting for the endpoints of Service " + service + " to be the canary's " + plural(replicas, "pod"));
@@ -123,7 +122,7 @@ bool ensure_canary_service(Pass& pass, const model::ReplicaSet& canary) {
       return false;
     }
   }
-  if (run.repaired || (pass.w.route && joined(pass.w))) run.repaired = pass.now;   // the settle before the next raise counts from here
+  if (run.repaired || (pass.w.route && joined(pass.w))) run.repaired = pass.now;  // the settle before the next raise counts from here
   pass.checkpoint();
   pass.effect(PutCanaryService{name, canary.hash});
   return false;
@@ -175,8 +174,10 @@ bool route_at(Pass& pass, int percent) {
   if (!ours && joined(pass.w) && actual > percent) {
     const auto lowered = rules_at(pass, percent);
     if (lowered) patch_route(pass, *lowered, percent);
-    pass.event("TrafficDrifted", "HTTPRoute " + run.route + " gave the canary " + std::to_string(actual) + "% instead of " +
-                                     std::to_string(percent) + "%: corrected", true);
+    pass.event("TrafficDrifted",
+               "HTTPRoute " + run.route + " gave the canary " + std::to_string(actual) + "% instead of " + std::to_string(percent) +
+                   "%: corrected",
+               true);
     return false;
   }
   if (!ours) {

@@ -36,7 +36,9 @@ bool marked_for_hand_over(Pass& pass) {
   const model::Deployment& d = *pass.w.deployment;
   if (mark(d.meta.annotations, marks::kHandover) == run_name(pass) && !mark(d.meta.annotations, marks::kPinned).empty()) return true;
   pass.effect(PatchDeployment{{{marks::kHandover, run_name(pass)}, {marks::kPinned, run_name(pass)}, {marks::kRun, run_name(pass)}},
-                              std::nullopt, std::nullopt, d.meta.resource_version});
+                              std::nullopt,
+                              std::nullopt,
+                              d.meta.resource_version});
   return false;
 }
 
@@ -120,8 +122,10 @@ void moving(Pass& pass, const model::ReplicaSet& canary) {
   Run& run = pass.run();
   if (run.part == 0) {
     if (!owned_by_target(pass, canary)) return move(pass, canary);
-    pass.event("HandedOver", plural(canary.status.ready, "pod") + " of ReplicaSet " + canary.meta.name + ", the very ones that were "
-                             "analysed, are now those of Deployment " + pass.rollout().target);
+    pass.event("HandedOver", plural(canary.status.ready, "pod") + " of ReplicaSet " + canary.meta.name +
+                                 ", the very ones that were "
+                                 "analysed, are now those of Deployment " +
+                                 pass.rollout().target);
     return pass.enter(Stage::Moving, 1);
   }
   pass.say("the old pods are going");
@@ -155,7 +159,9 @@ void releasing(Pass& pass) {
   const bool unpause = !edited && d.paused && (by_policy || (rolling(pass) && run.part == 0));
   if (marks_left || unpause) {
     PatchDeployment patch{{{marks::kRun, std::nullopt}, {marks::kPinned, std::nullopt}, {marks::kHandover, std::nullopt}},
-                          std::nullopt, std::nullopt, d.meta.resource_version};
+                          std::nullopt,
+                          std::nullopt,
+                          d.meta.resource_version};
     if (!edited) patch.annotations[marks::kHeld] = std::nullopt;
     if (unpause) patch.paused = false;
     pass.effect(std::move(patch));

@@ -101,8 +101,7 @@ void absorb(Pass& pass, const Sample& sample, bool proof_step) {
   if (!sample.missing.empty()) return no_data(pass, sample);
 
   if (run.no_data_since) {
-    if (run.no_data_told)
-      pass.event("MetricsRecovered", "data again after " + format_duration(pass.now - *run.no_data_since));
+    if (run.no_data_told) pass.event("MetricsRecovered", "data again after " + format_duration(pass.now - *run.no_data_since));
     run.no_data_told = false;
     run.no_data_since.reset();
     run.missing.clear();
@@ -115,8 +114,7 @@ void absorb(Pass& pass, const Sample& sample, bool proof_step) {
     run.baked += sample.to - sample.from;
     run.baked_ticks += 1;
   }
-  if (verdict.state == judge::Verdict::State::Fail)
-    retreat(pass, Outcome::RolledBack, "SLOBreached", verdict.sentence);
+  if (verdict.state == judge::Verdict::State::Fail) retreat(pass, Outcome::RolledBack, "SLOBreached", verdict.sentence);
 }
 
 // The window that is wanted next: whole intervals from where judging stands, the longest that is complete.

@@ -44,8 +44,7 @@ const model::ReplicaSet* find_in_history(const World& w) {
   for (const model::ReplicaSet& set : w.replica_sets) {
     if (!w.deployment || !set.owned_by(w.deployment->meta.uid)) continue;
     if (set.template_digest != w.deployment->template_digest) continue;
-    if (oldest == nullptr || std::tie(set.meta.creation_time, set.meta.name) <
-                                 std::tie(oldest->meta.creation_time, oldest->meta.name))
+    if (oldest == nullptr || std::tie(set.meta.creation_time, set.meta.name) < std::tie(oldest->meta.creation_time, oldest->meta.name))
       oldest = &set;
   }
   return oldest;
@@ -79,8 +78,7 @@ std::vector<const model::Service*> pinnable(const World& w) {
   std::vector<const model::Service*> services;
   const std::string canary = w.canary_service ? w.canary_service->meta.name : "";
   for (const FrontService& front : w.services)
-    if (!front.selects_strangers && front.service.meta.name != canary &&
-        front.service.meta.labels.count(marks::kRollout) == 0)
+    if (!front.selects_strangers && front.service.meta.name != canary && front.service.meta.labels.count(marks::kRollout) == 0)
       services.push_back(&front.service);
   return services;
 }
@@ -124,8 +122,7 @@ std::optional<Json> original_rules(const World& w) {
 
 Expected<Json> rules_at(const Pass& pass, int percent) {
   const auto original = original_rules(pass.w);
-  if (!original)
-    return fail(Error::Kind::Invalid, std::string("annotation ") + marks::kOriginal + " of the HTTPRoute cannot be read");
+  if (!original) return fail(Error::Kind::Invalid, std::string("annotation ") + marks::kOriginal + " of the HTTPRoute cannot be read");
   return traffic::with_canary(*original, split_of(pass), percent);
 }
 
@@ -145,8 +142,6 @@ int step_replicas(const Pass& pass, int number) {
   return std::max(1, (step.weight * target + 99) / 100);
 }
 
-std::string plural(int count, const std::string& noun) {
-  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
-}
+std::string plural(int count, const std::string& noun) { return std::to_string(count) + " " + noun + (count == 1 ? "" : "s"); }
 
 }  // namespace sluice::engine

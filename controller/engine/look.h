@@ -33,14 +33,14 @@ bool all_pinned_to(const World& w, const std::string& hash);
 bool pin_all(Pass& pass, const std::string& hash);
 
 traffic::Split split_of(const Pass& pass);
-bool joined(const World& w);             // the route carries our original
+bool joined(const World& w);  // the route carries our original
 // What the route should look like with the canary at `percent`.
 Expected<Json> rules_at(const Pass& pass, int percent);
 // The rules as they were before us, as remembered on the route; nullopt if that cannot be read.
 std::optional<Json> original_rules(const World& w);
 
 std::string mark(const std::map<std::string, std::string>& marks, const char* key);  // "" if absent
-std::string run_name(const Pass& pass);  // "web/7"
+std::string run_name(const Pass& pass);                                              // "web/7"
 
 // Replicas that step number `step` (from 1) asks for, of the Deployment's present size.
 int step_replicas(const Pass& pass, int step);

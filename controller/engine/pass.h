@@ -105,8 +105,8 @@ void adopt(Pass& pass);
 void leave(Pass& pass);
 void apply_actions(Pass& pass);
 void delete_old_actions(Pass& pass);
-void advance(Pass& pass);       // Pinning .. Stepping
-void hand_over(Pass& pass);     // Filling .. Releasing
+void advance(Pass& pass);    // Pinning .. Stepping
+void hand_over(Pass& pass);  // Filling .. Releasing
 void retreating(Pass& pass);
 void judge(Pass& pass);
 void report(Pass& pass);

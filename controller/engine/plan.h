@@ -15,14 +15,14 @@ struct SampleWish {
   std::int64_t revision = 0;
   Time from, to;
   Time not_before;
-  std::string canary, stable;          // ReplicaSets
+  std::string canary, stable;              // ReplicaSets
   std::map<std::string, Time> warm_after;  // canary pod -> its warm-up ends
   bool operator==(const SampleWish&) const = default;
 };
 
 struct Plan {
-  std::vector<Effect> effects;         // in this order; the first failure ends the pass
-  std::optional<Time> again_at;        // nullopt: only when something changes
+  std::vector<Effect> effects;   // in this order; the first failure ends the pass
+  std::optional<Time> again_at;  // nullopt: only when something changes
   std::optional<SampleWish> sample;
 };
 

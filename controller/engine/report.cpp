@@ -21,8 +21,7 @@ void set_condition(Pass& pass, const char* type, const char* status, std::string
     condition.observed_generation = pass.rollout().meta.generation;
     return;
   }
-  pass.next.conditions.push_back(
-      {type, status, std::move(reason), std::move(message), pass.rollout().meta.generation, pass.now});
+  pass.next.conditions.push_back({type, status, std::move(reason), std::move(message), pass.rollout().meta.generation, pass.now});
 }
 
 void columns(Pass& pass) {
@@ -84,8 +83,11 @@ void detail_conditions(Pass& pass) {
                       std::any_of(run.slos.begin(), run.slos.end(), [](const auto& s) { return s.verdict == "Breach"; });
   std::string message;
   for (const auto& slo : run.slos) message += (message.empty() ? "" : "; ") + slo.message;
-  set_condition(pass, "SLOsMet", breach ? "False" : run.slos.empty() ? "Unknown" : "True", breach ? "SLOBreached" : "Judging",
-                message.empty() ? "no sample was judged yet" : message);
+  set_condition(pass, "SLOsMet",
+                breach             ? "False"
+                : run.slos.empty() ? "Unknown"
+                                   : "True",
+                breach ? "SLOBreached" : "Judging", message.empty() ? "no sample was judged yet" : message);
 }
 
 }  // namespace

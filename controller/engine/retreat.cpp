@@ -79,8 +79,8 @@ void no_traffic(Pass& pass) {
   const model::ReplicaSet* canary = find_set(pass.w, run.canary);
   if (pin_needed && (anything_pinned || (canary != nullptr && canary->replicas > 0)) && stable != nullptr && pass.w.deployment) {
     if (mark(pass.w.deployment->meta.annotations, marks::kPinned).empty()) {
-      pass.effect(PatchDeployment{{{marks::kPinned, run_name(pass)}}, std::nullopt, std::nullopt,
-                                  pass.w.deployment->meta.resource_version});
+      pass.effect(
+          PatchDeployment{{{marks::kPinned, run_name(pass)}}, std::nullopt, std::nullopt, pass.w.deployment->meta.resource_version});
       pinned = false;
     } else {
       pinned = pin_all(pass, run.stable_hash);
@@ -142,15 +142,12 @@ void nothing_left(Pass& pass) {
   if (canary != nullptr && mark(canary->meta.annotations, marks::kUid) == pass.rollout().meta.uid &&
       !(w.deployment && canary->owned_by(w.deployment->meta.uid))) {
     left = true;
-    if (pass.run().borrowed && w.deployment)
-      pass.effect(ReturnReplicaSet{canary->meta.name, canary->meta.resource_version});
-    else if (!canary->meta.deletion_time)
-      pass.effect(DeleteReplicaSet{canary->meta.name, canary->meta.uid});
+    if (pass.run().borrowed && w.deployment) pass.effect(ReturnReplicaSet{canary->meta.name, canary->meta.resource_version});
+    else if (!canary->meta.deletion_time) pass.effect(DeleteReplicaSet{canary->meta.name, canary->meta.uid});
   }
   if (!keeps_route(pass) && w.canary_service && mark(w.canary_service->meta.annotations, marks::kUid) == pass.rollout().meta.uid) {
     left = true;
-    if (!w.canary_service->meta.deletion_time)
-      pass.effect(DeleteCanaryService{w.canary_service->meta.name, w.canary_service->meta.uid});
+    if (!w.canary_service->meta.deletion_time) pass.effect(DeleteCanaryService{w.canary_service->meta.name, w.canary_service->meta.uid});
   }
   if (!left) pass.enter(Stage::Retreating, kEnd);
 }
@@ -171,7 +168,9 @@ void end(Pass& pass) {
     const bool release = run.outcome == Outcome::Cancelled && serves && d.paused && w.settings.gate_by_policy;
     if (release || marks_now.count(marks::kPinned) || marks_now.count(marks::kHandover) || marks_now.count(marks::kRun)) {
       PatchDeployment patch{{{marks::kPinned, std::nullopt}, {marks::kHandover, std::nullopt}, {marks::kRun, std::nullopt}},
-                            std::nullopt, std::nullopt, d.meta.resource_version};
+                            std::nullopt,
+                            std::nullopt,
+                            d.meta.resource_version};
       if (release) {
         patch.annotations[marks::kHeld] = std::nullopt;
         patch.paused = false;
@@ -198,7 +197,8 @@ void retreat(Pass& pass, Outcome outcome, std::string reason, std::string why) {
   Run& run = pass.run();
   run.outcome = outcome;
   run.why = std::move(why);
-  pass.event(std::move(reason), "run " + std::to_string(run.revision) + ": " + run.why + "; all traffic goes back to ReplicaSet " + run.stable,
+  pass.event(std::move(reason),
+             "run " + std::to_string(run.revision) + ": " + run.why + "; all traffic goes back to ReplicaSet " + run.stable,
              outcome == Outcome::RolledBack);
   pass.enter(Stage::Retreating, kNoTraffic);
   pass.act_before_note();

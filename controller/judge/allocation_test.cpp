@@ -1,8 +1,8 @@
 // One tick of any kind of SLO allocates nothing: counted with an operator new of our own.
+#include <gtest/gtest.h>
 #include <atomic>
 #include <cstdlib>
 #include <new>
-#include <gtest/gtest.h>
 
 #include "controller/judge/trial.h"
 

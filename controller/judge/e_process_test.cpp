@@ -1,7 +1,7 @@
 #include "controller/judge/e_process.h"
 
-#include <cmath>
 #include <gtest/gtest.h>
+#include <cmath>
 
 namespace sluice::judge {
 namespace {
@@ -11,10 +11,8 @@ TEST(HarmProcess, GoldenValues) {
   const struct {
     Counts canary, baseline;
     double log_e;
-  } ticks[] = {{{75, 0}, {675, 1}, -0.28796940},
-               {{75, 2}, {675, 0}, 1.53294134},
-               {{75, 3}, {675, 1}, 5.48533007},
-               {{75, 4}, {675, 0}, 12.99427213}};
+  } ticks[] = {
+      {{75, 0}, {675, 1}, -0.28796940}, {{75, 2}, {675, 0}, 1.53294134}, {{75, 3}, {675, 1}, 5.48533007}, {{75, 4}, {675, 0}, 12.99427213}};
   HarmProcess process;
   for (const auto& tick : ticks) {
     process = advance(process, test, tick.canary, tick.baseline, 0.001, 1);

@@ -89,8 +89,7 @@ void log_e(const Limit& limit, const Counts& canary, const Counts& baseline, dou
   const std::size_t lanes = std::min({odds.size(), out.size(), kMaxOdds});
   const bool absolute = limit.theta == 0;
   const double bound = absolute ? std::min(limit.delta, kHighestLimit) : limit.at(p0_hat);
-  if (canary.total <= 0 || (!absolute && baseline.total <= 0) || lanes == 0 ||
-      (!absolute && odds[0] >= 1 && bound >= kHighestLimit)) {
+  if (canary.total <= 0 || (!absolute && baseline.total <= 0) || lanes == 0 || (!absolute && odds[0] >= 1 && bound >= kHighestLimit)) {
     std::fill_n(out.begin(), lanes, 0.0);
     return;
   }

@@ -1,17 +1,15 @@
 #include "controller/judge/e_variable.h"
 
+#include <gtest/gtest.h>
 #include <array>
 #include <cmath>
 #include <random>
-#include <gtest/gtest.h>
 
 namespace sluice::judge {
 namespace {
 
 // Equal in every digit that docs/judge.md prints.
-void expect_printed(double value, double printed, double last_digit) {
-  EXPECT_NEAR(value, printed, 0.5001 * last_digit);
-}
+void expect_printed(double value, double printed, double last_digit) { EXPECT_NEAR(value, printed, 0.5001 * last_digit); }
 
 double projected(const Limit& limit, double n1, double n0, double p0, double c) {
   return nearest_baseline(limit, n1, odds_multiple(limit.at(p0), c), n0, p0);
@@ -47,9 +45,7 @@ TEST(EVariable, WithoutBaselineOnlyTheAbsoluteLimitSpeaks) {
   EXPECT_NEAR(log_e({0, 0.01}, {100, 50}, {0, 0}, 0.5, 5), 50 * std::log(p1 / 0.01) + 50 * std::log((1 - p1) / 0.99), 1e-9);
 }
 
-TEST(EVariable, NothingIsProvenAgainstALimitThatAllowsEverything) {
-  EXPECT_EQ(log_e({1.1, 0}, {100, 100}, {100, 99}, 0.95, 5), 0);
-}
+TEST(EVariable, NothingIsProvenAgainstALimitThatAllowsEverything) { EXPECT_EQ(log_e({1.1, 0}, {100, 100}, {100, 99}, 0.95, 5), 0); }
 
 // ln E[e^l] for true rates p1, p0. The expectation factors over requests, each factor linear in the true rate:
 // E = A^n1 B^n0, A = p1 * (P1/q1) + (1-p1) * (1-P1)/(1-q1); read off log_e itself with one bad or one good request.

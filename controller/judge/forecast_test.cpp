@@ -1,7 +1,7 @@
 #include "controller/judge/forecast.h"
 
-#include <cmath>
 #include <gtest/gtest.h>
+#include <cmath>
 
 namespace sluice::judge {
 namespace {

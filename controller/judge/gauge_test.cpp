@@ -1,7 +1,7 @@
-#include <cmath>
-#include <random>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <cmath>
+#include <random>
 
 #include "controller/judge/verdict.h"
 

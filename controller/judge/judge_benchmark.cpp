@@ -1,8 +1,8 @@
 // What judging costs: per update, beside a loop of fixed work, so that figures of different machines can be compared.
 //   build/release/controller/judge/judge_benchmark      (where the machine has other work, read the CPU column)
+#include <benchmark/benchmark.h>
 #include <cmath>
 #include <vector>
-#include <benchmark/benchmark.h>
 
 #include "controller/judge/judge.h"
 #include "controller/judge/replay.h"

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::array<double, kMaxBounds> kTargets{0.50, 0.25, 0.10, 0.05, 0.02, 0.01, 0.005};
 constexpr double kLeastShare = 0.002, kLargestShare = 0.90;
-constexpr double kLeastAbove = 10;      // requests above a bound: fewer say nothing about it
+constexpr double kLeastAbove = 10;  // requests above a bound: fewer say nothing about it
 constexpr double kLeastTheta = 1.02;
 constexpr double kHighestLimit = 0.97;  // tolerated share above a bound; beyond it nothing would be left to prove
 constexpr double kHealthSlack = 1.5;    // promotion limit : tolerance, and of the odds

@@ -1,10 +1,10 @@
 #include "controller/judge/latency_bounds.h"
 
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 #include <cmath>
 #include <map>
 #include <random>
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 #include "controller/judge/sentence.h"
 #include "controller/judge/verdict.h"
@@ -113,9 +113,8 @@ TEST(LatencyBounds, WhatIsNoHistogramOrTooShortIsRefused) {
 
 TrialPlan latency_plan(std::mt19937_64& random) {
   TrialPlan plan;
-  plan.slos = {{.name = "latency",
-                .kind = SloPlan::Kind::LatencyDistribution,
-                .bounds = *choose_bounds(classic_history(random, 20000), 0.05)}};
+  plan.slos = {
+      {.name = "latency", .kind = SloPlan::Kind::LatencyDistribution, .bounds = *choose_bounds(classic_history(random, 20000), 0.05)}};
   return plan;
 }
 

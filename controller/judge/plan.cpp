@@ -13,10 +13,10 @@ namespace {
 
 using Kind = SloPlan::Kind;
 
-constexpr double kDefaultBudget = 1e-3;      // the error budget assumed where no objective is given
-constexpr double kHealthSlack = 1.5;         // promotion limit : tolerance, at least
-constexpr double kHighestHealth = 0.9;       // what lies above is no proof of anything
-constexpr double kLeastBreachHealth = 0.1;   // share of breaching ticks that promotion must rule out, at least
+constexpr double kDefaultBudget = 1e-3;     // the error budget assumed where no objective is given
+constexpr double kHealthSlack = 1.5;        // promotion limit : tolerance, at least
+constexpr double kHighestHealth = 0.9;      // what lies above is no proof of anything
+constexpr double kLeastBreachHealth = 0.1;  // share of breaching ticks that promotion must rule out, at least
 constexpr double kMaxObjectiveLimit = 0.999;
 
 std::string number(double value) {

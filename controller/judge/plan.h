@@ -36,11 +36,11 @@ struct SloPlan {
 
   std::string name{};
   Kind kind = Kind::ErrorRate;
-  double relative = 0.10;           // tolerated: canary <= (1 + relative) * baseline + absolute
-  double absolute = 1e-4;           // share of requests (GaugeComparison: in the gauge's unit); > 0 keeps "3 against none" sane
+  double relative = 0.10;             // tolerated: canary <= (1 + relative) * baseline + absolute
+  double absolute = 1e-4;             // share of requests (GaugeComparison: in the gauge's unit); > 0 keeps "3 against none" sane
   std::optional<double> objective{};  // ErrorRate, Latency: share of good requests, such as 0.999; burning its budget fails anyway
   std::string limit_text{};           // Latency: the bound as people write it, "250ms". Gauges: the unit, "MiB"
-  double weight = 1;                // share in the average, relative to the other SLOs; 0 = shown, never decides
+  double weight = 1;                  // share in the average, relative to the other SLOs; 0 = shown, never decides
 
   std::vector<LatencyBound> bounds{};  // LatencyDistribution: 1 to 7, ascending
   double slowdown = 0.05;              // LatencyDistribution: the tolerated slow-down the bounds were chosen for; for sentences
@@ -70,8 +70,8 @@ struct TrialPlan {
   std::vector<SloPlan> slos;
   Calibration calibration{};
   BaselineArm baseline = BaselineArm::Stable;
-  int fail_ticks = 2;         // evidence of at least so many ticks is needed to fail, so one burst never decides; 1: no such cap
-  double tick_seconds = 0;    // for sentences and forecasts only; 0: unknown
+  int fail_ticks = 2;       // evidence of at least so many ticks is needed to fail, so one burst never decides; 1: no such cap
+  double tick_seconds = 0;  // for sentences and forecasts only; 0: unknown
 };
 
 // Invalid, naming the field and what it may be, unless the plan can be judged by.

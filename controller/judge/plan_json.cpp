@@ -12,10 +12,10 @@ using nlohmann::json;
 using Kind = SloPlan::Kind;
 
 constexpr std::array<std::pair<Kind, const char*>, 5> kKinds{{{Kind::ErrorRate, "ErrorRate"},
-                                                             {Kind::Latency, "Latency"},
-                                                             {Kind::LatencyDistribution, "LatencyDistribution"},
-                                                             {Kind::Gauge, "Gauge"},
-                                                             {Kind::GaugeComparison, "GaugeComparison"}}};
+                                                              {Kind::Latency, "Latency"},
+                                                              {Kind::LatencyDistribution, "LatencyDistribution"},
+                                                              {Kind::Gauge, "Gauge"},
+                                                              {Kind::GaugeComparison, "GaugeComparison"}}};
 constexpr std::array<std::pair<BaselineArm, const char*>, 2> kArms{{{BaselineArm::Stable, "Stable"}, {BaselineArm::Fresh, "Fresh"}}};
 
 // One walk over the fields of each type serves writing and reading: `visit` is a Writer or a Reader.
@@ -79,7 +79,9 @@ struct Writer {
   json out = json::object();
 
   template <typename T>
-  void operator()(const char* key, const T& value) { out[key] = value; }
+  void operator()(const char* key, const T& value) {
+    out[key] = value;
+  }
   void operator()(const char* key, const std::optional<double>& value) {
     if (value) out[key] = *value;
   }

@@ -1,9 +1,9 @@
 #include "controller/judge/quantile.h"
 
+#include <gtest/gtest.h>
 #include <algorithm>
 #include <cmath>
 #include <random>
-#include <gtest/gtest.h>
 
 namespace sluice::judge {
 namespace {

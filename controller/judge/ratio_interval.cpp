@@ -61,8 +61,7 @@ void RatioInterval::add(const Counts& canary, const Counts& baseline) {
   for (int j = 0; j < kNodes; ++j) {
     const double odds = tables().theta[j] * requests;
     // ln share = ln(odds/(1+odds)), ln(1-share) = -ln(1+odds); the part that theta does not change is left out.
-    log_likelihood[j] += canary.bad * std::log(tables().theta[j]) - failures * std::log1p(odds) +
-                         failures * std::log1p(requests);
+    log_likelihood[j] += canary.bad * std::log(tables().theta[j]) - failures * std::log1p(odds) + failures * std::log1p(requests);
   }
 }
 

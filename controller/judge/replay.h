@@ -34,7 +34,7 @@ struct ReplayWindow {
   std::vector<std::vector<Counts>> pods;
 };
 
-inline constexpr int kMinReplays = 19;     // fewer vouch for less than 5 %
+inline constexpr int kMinReplays = 19;  // fewer vouch for less than 5 %
 inline constexpr double kLargestPhi = 1024;
 
 // The plan's calibration from `windows`; whatever calibration the plan has already is ignored. `taken` is for sentences.

@@ -1,9 +1,9 @@
 #include "controller/judge/replay.h"
 
-#include <cmath>
-#include <random>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <cmath>
+#include <random>
 
 #include "controller/judge/pod_spread.h"
 #include "controller/judge/traffic_for_test.h"

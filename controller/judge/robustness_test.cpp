@@ -1,7 +1,7 @@
 // A million ticks of nonsense and of malice: never NaN, never a crash, never a failure of a canary without a bad request.
+#include <gtest/gtest.h>
 #include <cmath>
 #include <random>
-#include <gtest/gtest.h>
 
 #include "controller/judge/trial_json.h"
 #include "controller/judge/verdict.h"
@@ -106,8 +106,8 @@ void bombard(const TrialPlan& plan, int ticks, unsigned seed) {
       if (!gauges && nonsense.one_in(50)) {
         nonsense.spoil(row[0], plan.slos[0].kind == SloPlan::Kind::LatencyDistribution);
         const Trial before = trial;
-        ASSERT_FALSE(advance(*rules, trial, row)) << row[0].canary.bad << " of " << row[0].canary.total << ", " << row[0].baseline.bad
-                                                  << " of " << row[0].baseline.total;
+        ASSERT_FALSE(advance(*rules, trial, row))
+            << row[0].canary.bad << " of " << row[0].canary.total << ", " << row[0].baseline.bad << " of " << row[0].baseline.total;
         ASSERT_EQ(trial, before);
         ++refused;
         continue;

@@ -26,9 +26,7 @@ std::string odds(double evidence) {
 
 std::string points(double share) { return format("%.3g", 100 * share) + " pp"; }
 
-std::string line(const Limit& limit) {
-  return "at most " + format("%.4g", limit.theta) + "x the baseline + " + points(limit.delta);
-}
+std::string line(const Limit& limit) { return "at most " + format("%.4g", limit.theta) + "x the baseline + " + points(limit.delta); }
 
 // "620 MiB"; the unit is what the user wrote.
 std::string reading(const SloPlan& slo, double value) {
@@ -62,8 +60,8 @@ std::string harm_line(const TrialPlan& plan, const SloPlan& slo, const SloVerdic
     if (trial.widened <= limit.theta) return line(limit);
     return line({trial.widened, limit.delta}) + ", as far as pods differ by themselves";
   }
-  return "at most " + as_percent(objective_limit(plan, slo)->delta) + " (" + format("%.3g", plan.burn) +
-         "x the budget of the " + format("%.6g", 100 * *slo.objective) + "% objective)";
+  return "at most " + as_percent(objective_limit(plan, slo)->delta) + " (" + format("%.3g", plan.burn) + "x the budget of the " +
+         format("%.6g", 100 * *slo.objective) + "% objective)";
 }
 
 std::string health_line(const TrialPlan& plan, const SloPlan& slo) {
@@ -158,8 +156,8 @@ std::string guarantee(const TrialPlan& plan, const SloPlan& slo, const SloVerdic
 std::string extras(const SloPlan& slo, const SloVerdict& v) {
   std::string text;
   if (v.concentration && v.concentration->share >= 0.5)
-    text += " " + as_percent(v.concentration->share) + " of its bad requests come from 1 of " +
-            std::to_string(v.concentration->pods) + " pods.";
+    text += " " + as_percent(v.concentration->share) + " of its bad requests come from 1 of " + std::to_string(v.concentration->pods) +
+            " pods.";
   if (!slo.is_gauge() && v.baseline_requests > 0)
     text += " About " + with_commas(v.excess_failures) + " more bad requests than the baseline's rate gives.";
   return text;
@@ -175,24 +173,21 @@ std::string why_no_pass(const TrialPlan& plan, const SloPlan& slo, const SloVerd
 
 std::string with_commas(double value) {
   std::string digits = format("%.0f", std::max(0.0, value));
-  for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3)
-    digits.insert(static_cast<std::size_t>(at), ",");
+  for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3) digits.insert(static_cast<std::size_t>(at), ",");
   return digits;
 }
 
 std::string as_percent(double share) { return format("%.3g", 100 * share) + "%"; }
 
-std::string as_seconds(double seconds) {
-  return seconds < 1 ? format("%.3g", 1000 * seconds) + "ms" : format("%.3g", seconds) + "s";
-}
+std::string as_seconds(double seconds) { return seconds < 1 ? format("%.3g", 1000 * seconds) + "ms" : format("%.3g", seconds) + "s"; }
 
 std::string slo_sentence(const TrialPlan& plan, std::size_t index, const SloVerdict& v, const SloTrial& trial) {
   using State = SloVerdict::State;
   const SloPlan& slo = plan.slos[index];
   if (v.state == State::NoData) {
     if (trial.covered == 0) return slo.name + ": no data yet";
-    return slo.name + ": no data for " + std::to_string(v.silent_ticks) +
-           " ticks; the evidence so far is kept (" + odds(v.evidence) + " of " + with_commas(v.needed) + ":1)";
+    return slo.name + ": no data for " + std::to_string(v.silent_ticks) + " ticks; the evidence so far is kept (" + odds(v.evidence) +
+           " of " + with_commas(v.needed) + ":1)";
   }
   if (trial.canary_requests <= 0) return slo.name + ": no canary requests yet";
   const std::string limit = harm_line(plan, slo, v, trial);
@@ -243,8 +238,8 @@ std::string verdict_sentence(const TrialPlan& plan, const Verdict& v) {
   if (deciding == 1) return chosen->message;
   switch (v.state) {
     case Verdict::State::Fail:
-      return chosen->message + " Joint evidence of " + std::to_string(deciding) + " SLOs " + odds(v.peak_evidence) +
-             " (needs " + with_commas(v.needed) + ":1).";
+      return chosen->message + " Joint evidence of " + std::to_string(deciding) + " SLOs " + odds(v.peak_evidence) + " (needs " +
+             with_commas(v.needed) + ":1).";
     case Verdict::State::Hold:
       return "HOLD: joint evidence of " + std::to_string(deciding) + " SLOs " + odds(v.evidence) + ". " + chosen->message;
     case Verdict::State::Pass:

@@ -10,8 +10,8 @@ namespace {
 
 using Kind = SloPlan::Kind;
 
-constexpr int kMaxWaiting = 4;           // ticks that may be merged; drift within them is not cancelled any more
-constexpr int kBlockTicks = 4;           // of a gauge: neighbouring values are too alike to count one by one
+constexpr int kMaxWaiting = 4;  // ticks that may be merged; drift within them is not cancelled any more
+constexpr int kBlockTicks = 4;  // of a gauge: neighbouring values are too alike to count one by one
 constexpr int kBlocksForScale = 3;
 constexpr double kSeedRequests = 200;    // weight of the share that a bound was chosen with
 constexpr double kLargestValue = 1e150;  // of a gauge: its square is still a number
@@ -65,8 +65,7 @@ void judge_requests(SloTrial& trial, const SloRules& rules, const SloTick& tick,
     question.waiting_canary += canary;
     question.waiting_baseline += bad(rules, tick.baseline, tick.baseline_above, i);
   }
-  if (rules.has_objective)
-    update(trial.absolute, rules.objective, tick.canary, {}, 0.5, tempering(rules, trial.questions[0]));
+  if (rules.has_objective) update(trial.absolute, rules.objective, tick.canary, {}, 0.5, tempering(rules, trial.questions[0]));
 
   ++trial.waiting_ticks;
   if (trial.waiting_canary > 0 && trial.waiting_baseline > 0) {

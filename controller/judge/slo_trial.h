@@ -39,7 +39,7 @@ struct GaugeTrial {
   SymmetricProcess health;
   double block_harm = 0;  // sums of the open block
   double block_health = 0;
-  double last = 0;        // mean of the last block, and the sum of squared steps between blocks: the spread, if no scale is known
+  double last = 0;  // mean of the last block, and the sum of squared steps between blocks: the spread, if no scale is known
   double steps = 0;
   int block_ticks = 0;
   int blocks = 0;
@@ -51,19 +51,19 @@ struct GaugeTrial {
 
 struct SloTrial {
   std::array<Question, kMaxBounds> questions{};
-  int asked = 0;                                 // the first so many of them are in use: questions(plan)
-  HarmProcess absolute;                          // against objective_limit
+  int asked = 0;         // the first so many of them are in use: questions(plan)
+  HarmProcess absolute;  // against objective_limit
   GaugeTrial gauge;
-  RatioInterval interval;                        // of the only question
+  RatioInterval interval;  // of the only question
   PodShares pods;
-  double canary_requests = 0;                    // Gauge, GaugeComparison: ticks with values
-  double baseline_requests = 0;                  // of ticks in which the canary had requests too
-  double waiting_canary = 0;                     // ticks in which one arm had no request wait to be merged with the next
+  double canary_requests = 0;    // Gauge, GaugeComparison: ticks with values
+  double baseline_requests = 0;  // of ticks in which the canary had requests too
+  double waiting_canary = 0;     // ticks in which one arm had no request wait to be merged with the next
   double waiting_baseline = 0;
-  double widened = 0;                            // theta that the spread between pods made of the plan's in the last tick; 0: not wider
+  double widened = 0;  // theta that the spread between pods made of the plan's in the last tick; 0: not wider
   int waiting_ticks = 0;
-  int covered = 0;                               // ticks with data
-  int silent = 0;                                // ticks without data since the last one with data
+  int covered = 0;  // ticks with data
+  int silent = 0;   // ticks without data since the last one with data
 
   Counts canary(int question = 0) const { return {canary_requests, questions[static_cast<std::size_t>(question)].canary_bad}; }
   Counts baseline(int question = 0) const { return {baseline_requests, questions[static_cast<std::size_t>(question)].baseline_bad}; }
@@ -79,11 +79,11 @@ struct SloRules {
   std::array<double, kMaxBounds> share{};  // first guess of the baseline's rate; 0: none
   bool has_objective = false;
   HarmTest objective;
-  double phi = 0;         // calibrated tempering; 0: estimated while judging
+  double phi = 0;  // calibrated tempering; 0: estimated while judging
   double pod_spread = 0;
   double log_weight = kLogZero;  // in the average that decides; ln 0: it may not fail the canary
   double alpha = 0.01;
-  bool harm_only = false;        // for replays: nothing that only promotion and sentences need
+  bool harm_only = false;  // for replays: nothing that only promotion and sentences need
   struct Gauge {
     bool lower_is_worse = false;
     double threshold = 0, scale = 0, relative = 0, absolute = 0;

@@ -1,9 +1,9 @@
 #include "controller/judge/symmetric_process.h"
 
+#include <gtest/gtest.h>
 #include <cmath>
 #include <numbers>
 #include <random>
-#include <gtest/gtest.h>
 
 namespace sluice::judge {
 namespace {

@@ -8,11 +8,11 @@
 namespace sluice::judge {
 
 struct Traffic {
-  double rate = 50;      // requests per second of both arms
-  double weight = 0.1;   // the canary's share
-  double seconds = 15;   // of one tick
-  double base = 0.001;   // probability of a bad request, baseline
-  double ratio = 1;      // canary : baseline
+  double rate = 50;     // requests per second of both arms
+  double weight = 0.1;  // the canary's share
+  double seconds = 15;  // of one tick
+  double base = 0.001;  // probability of a bad request, baseline
+  double ratio = 1;     // canary : baseline
 
   SloTick tick(std::mt19937_64& random) const {
     const auto arm = [&](double mean, double p) {

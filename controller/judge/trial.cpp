@@ -20,8 +20,8 @@ Unexpected impossible(const SloPlan& slo, const SloTick& tick) {
   if (slo.kind == SloPlan::Kind::LatencyDistribution)
     what = "negative numbers above a bound, or more than all " + readable(tick.canary.total) + " canary and " +
            readable(tick.baseline.total) + " baseline requests,";
-  return fail(Error::Kind::Invalid, "slo " + slo.name + ": " + what +
-                                        " in one tick cannot be counts: leave the tick out or mark it as without data");
+  return fail(Error::Kind::Invalid,
+              "slo " + slo.name + ": " + what + " in one tick cannot be counts: leave the tick out or mark it as without data");
 }
 
 }  // namespace
@@ -38,8 +38,8 @@ Expected<void> advance(const Rules& rules, Trial& trial, std::span<const SloTick
   if (!trial.plan.empty() && (trial.plan != rules.digest() || trial.slos.size() != slos.size()))
     return fail(Error::Kind::Invalid, "the trial was begun under another plan: changed limits need a new trial");
   if (ticks.size() != slos.size())
-    return fail(Error::Kind::Invalid, "a tick of " + std::to_string(ticks.size()) + " SLOs for a plan of " +
-                                          std::to_string(slos.size()) + ": give one entry per SLO");
+    return fail(Error::Kind::Invalid, "a tick of " + std::to_string(ticks.size()) + " SLOs for a plan of " + std::to_string(slos.size()) +
+                                          ": give one entry per SLO");
   for (std::size_t i = 0; i < ticks.size(); ++i)
     if (!valid(slos[i], ticks[i])) return impossible(rules.plan().slos[i], ticks[i]);
   if (trial.plan.empty()) trial = begin(rules);

@@ -22,12 +22,12 @@
 namespace sluice::judge {
 
 struct Trial {
-  std::string plan;                // digest; empty: not begun
+  std::string plan;  // digest; empty: not begun
   int ticks = 0;
-  double peak = kLogZero;          // highest log_evidence so far
-  bool failed = false;             // evidence reached 1/alpha once. Final: later ticks change nothing
-  bool held = false;               // some deciding evidence reached 1/sqrt(alpha) once
-  std::vector<SloTrial> slos;      // as in the plan
+  double peak = kLogZero;      // highest log_evidence so far
+  bool failed = false;         // evidence reached 1/alpha once. Final: later ticks change nothing
+  bool held = false;           // some deciding evidence reached 1/sqrt(alpha) once
+  std::vector<SloTrial> slos;  // as in the plan
 
   friend bool operator==(const Trial&, const Trial&) = default;
 };

@@ -34,14 +34,13 @@ void question_row(Q& q, F&& f) {
 
 template <typename S, typename F>
 void count_row(S& s, F&& f) {
-  each_of(f, s.canary_requests, s.baseline_requests, s.waiting_canary, s.waiting_baseline, s.widened, s.waiting_ticks, s.covered,
-          s.silent);
+  each_of(f, s.canary_requests, s.baseline_requests, s.waiting_canary, s.waiting_baseline, s.widened, s.waiting_ticks, s.covered, s.silent);
 }
 
 template <typename G, typename F>
 void gauge_row(G& g, F&& f) {
-  each_of(f, g.harm.sum, g.harm.squares, g.harm.log_e, g.health.sum, g.health.squares, g.health.log_e, g.block_harm, g.block_health,
-          g.last, g.steps, g.block_ticks, g.blocks, g.canary_mean, g.baseline_mean);
+  each_of(f, g.harm.sum, g.harm.squares, g.harm.log_e, g.health.sum, g.health.squares, g.health.log_e, g.block_harm, g.block_health, g.last,
+          g.steps, g.block_ticks, g.blocks, g.canary_mean, g.baseline_mean);
 }
 
 template <typename P, typename F>
@@ -63,8 +62,8 @@ void v1_row(SloTrial& s, F&& f) {
   for (auto& b : q.spread.open) each_of(f, b.bad, b.expected, b.variance);
   each_of(f, q.spread.ticks, q.ratio.up, q.ratio.down);
   for (double& x : s.interval.log_likelihood) f(x);
-  each_of(f, s.canary_requests, q.canary_bad, s.baseline_requests, q.baseline_bad, s.waiting_canary, q.waiting_canary,
-          s.waiting_baseline, q.waiting_baseline, s.waiting_ticks, s.covered, s.silent);
+  each_of(f, s.canary_requests, q.canary_bad, s.baseline_requests, q.baseline_bad, s.waiting_canary, q.waiting_canary, s.waiting_baseline,
+          q.waiting_baseline, s.waiting_ticks, s.covered, s.silent);
 }
 
 json encoded(double value) { return value == kLogZero ? json(nullptr) : json(value); }
@@ -127,8 +126,9 @@ bool sane(const SloTrial& s) {
          part_of(q.waiting_canary, s.waiting_canary) && part_of(q.waiting_baseline, s.waiting_baseline);
   for (double v : s.interval.log_likelihood) ok = ok && std::isfinite(v);
   const GaugeTrial& g = s.gauge;
-  ok = ok && finite({g.harm.sum, g.harm.log_e, g.health.sum, g.health.log_e, g.block_harm, g.block_health, g.last, g.canary_mean,
-                     g.baseline_mean}) &&
+  ok = ok &&
+       finite({g.harm.sum, g.harm.log_e, g.health.sum, g.health.log_e, g.block_harm, g.block_health, g.last, g.canary_mean,
+               g.baseline_mean}) &&
        g.harm.squares >= 0 && g.health.squares >= 0 && g.steps >= 0;
   for (const SymmetricProcess* p : {&g.harm, &g.health}) ok = ok && std::abs(p->sum) < 1e15 && p->squares < 1e15;
   for (const PodBad& pod : s.pods.places) ok = ok && pod.bad >= 0;
@@ -148,7 +148,9 @@ json slo_json(const SloTrial& s) {
   json slo{{"questions", std::move(questions)}, {"counts", row_of([&](auto&& f) { count_row(s, f); })}};
   if (s.absolute != kFresh.absolute) slo["absolute"] = row_of([&](auto&& f) { harm_row(s.absolute, f); });
   if (s.interval != kFresh.interval)
-    slo["interval"] = row_of([&](auto&& f) { for (double x : s.interval.log_likelihood) f(x); });
+    slo["interval"] = row_of([&](auto&& f) {
+      for (double x : s.interval.log_likelihood) f(x);
+    });
   if (s.gauge != kFresh.gauge) slo["gauge"] = row_of([&](auto&& f) { gauge_row(s.gauge, f); });
   if (s.pods != kFresh.pods) slo["pods"] = row_of([&](auto&& f) { pod_row(s.pods, f); });
   return slo;
@@ -167,7 +169,9 @@ std::string read_slo(const json& from, int questions, SloTrial& s) {
     } else if (key == "absolute") {
       ok = read_row(row, [&](auto&& f) { harm_row(s.absolute, f); });
     } else if (key == "interval") {
-      ok = read_row(row, [&](auto&& f) { for (double& x : s.interval.log_likelihood) f(x); });
+      ok = read_row(row, [&](auto&& f) {
+        for (double& x : s.interval.log_likelihood) f(x);
+      });
     } else if (key == "gauge") {
       ok = read_row(row, [&](auto&& f) { gauge_row(s.gauge, f); });
     } else if (key == "pods") {
@@ -183,7 +187,7 @@ std::string read_slo(const json& from, int questions, SloTrial& s) {
 std::string to_json(const Trial& trial) {
   json slos = json::array();
   for (const SloTrial& slo : trial.slos) slos.push_back(slo_json(slo));
-  return json{{"version", kVersion},       {"plan", trial.plan}, {"ticks", trial.ticks},     {"peak", encoded(trial.peak)},
+  return json{{"version", kVersion},    {"plan", trial.plan}, {"ticks", trial.ticks},   {"peak", encoded(trial.peak)},
               {"failed", trial.failed}, {"held", trial.held}, {"slos", std::move(slos)}}
       .dump();
 }
@@ -209,8 +213,8 @@ Expected<Trial> from_json(const Rules& rules, std::string_view text) {
   trial.held = first_version ? trial.peak >= rules.log_hold() : root["held"].get<bool>();
   if (trial.plan.empty() && slos.empty()) return begin(rules);
   if (trial.plan != rules.digest())
-    return fail(Error::Kind::Invalid, "judge state of another plan (" + trial.plan + ", now " + rules.digest() +
-                                          "): changed limits need a new trial");
+    return fail(Error::Kind::Invalid,
+                "judge state of another plan (" + trial.plan + ", now " + rules.digest() + "): changed limits need a new trial");
   if (slos.size() != rules.slos().size()) return corrupt("as many rows as SLOs are needed");
   trial.slos.resize(slos.size());
   for (std::size_t i = 0; i < slos.size(); ++i) {

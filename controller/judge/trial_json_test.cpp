@@ -1,9 +1,9 @@
 #include "controller/judge/trial_json.h"
 
-#include <cmath>
-#include <random>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <cmath>
+#include <random>
 
 #include "controller/judge/traffic_for_test.h"
 #include "controller/judge/verdict.h"
@@ -50,8 +50,7 @@ TEST(TrialJson, AStateOfTheFirstReleaseIsReadAndGoesOnAsItWouldHave) {
   EXPECT_EQ(trial->ticks, 12);
   EXPECT_EQ(trial->slos[1].covered, 11);
   EXPECT_EQ(trial->slos[0].waiting_canary, 75);
-  for (int i = 0; i < 5; ++i)
-    trial = advance(plan, *trial, std::vector<SloTick>{{{75, i * 2.0}, {675, 1}}, {{75, 3}, {675, 21}}});
+  for (int i = 0; i < 5; ++i) trial = advance(plan, *trial, std::vector<SloTick>{{{75, i * 2.0}, {675, 1}}, {{75, 3}, {675, 21}}});
   const Verdict v = verdict(plan, *trial);
   EXPECT_NEAR(v.peak_evidence, 132.54647200438689, 1e-8);  // of the first release
   EXPECT_TRUE(trial->failed && trial->held);

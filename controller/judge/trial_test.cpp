@@ -1,8 +1,8 @@
 #include "controller/judge/trial.h"
 
+#include <gtest/gtest.h>
 #include <cmath>
 #include <random>
-#include <gtest/gtest.h>
 
 #include "controller/judge/traffic_for_test.h"
 #include "controller/judge/trial_json.h"
@@ -105,7 +105,7 @@ TEST(Trial, ABadCanaryIsFoundWithinMinutes) {
     std::nth_element(found.begin(), found.begin() + 50, found.end());
     return found[50];
   };
-  EXPECT_LE(median({.rate = 50, .weight = 0.1, .base = 0.001, .ratio = 20}), 8);   // 2 min
+  EXPECT_LE(median({.rate = 50, .weight = 0.1, .base = 0.001, .ratio = 20}), 8);  // 2 min
   EXPECT_LE(median({.rate = 50, .weight = 0.1, .base = 0.01, .ratio = 5}), 10);
   EXPECT_LE(median({.rate = 500, .weight = 0.1, .base = 0.01, .ratio = 20}), 3);
 }

@@ -38,49 +38,49 @@ struct QuantileRow {
 
 struct SloVerdict {
   enum class State {
-    NoData,   // never any data, or none in the last 5 ticks or more
+    NoData,  // never any data, or none in the last 5 ticks or more
     Judging,
     Hold,
-    Breach,   // a culprit of the failure (for an advisory SLO: its own evidence reached 1/alpha)
+    Breach,  // a culprit of the failure (for an advisory SLO: its own evidence reached 1/alpha)
     Pass,
   };
 
   std::string name;
   State state = State::NoData;
   bool advisory = false;
-  bool hold_only = false;                      // deciding, but may not fail the canary: a gauge without calibration
-  double canary = 0;                           // share of bad requests so far; Gauge: of breaching ticks; GaugeComparison: mean value
-  double baseline = 0;                         // the same, over the ticks in which the canary had requests
-  double limit = 0;                            // what the canary must stay below: of the test that speaks loudest
-  std::optional<double> bound;                 // LatencyDistribution: seconds of the bound with the most evidence; canary ... are of it
-  std::optional<double> estimate;              // Mantel-Haenszel ratio canary : baseline, average so far
+  bool hold_only = false;                        // deciding, but may not fail the canary: a gauge without calibration
+  double canary = 0;                             // share of bad requests so far; Gauge: of breaching ticks; GaugeComparison: mean value
+  double baseline = 0;                           // the same, over the ticks in which the canary had requests
+  double limit = 0;                              // what the canary must stay below: of the test that speaks loudest
+  std::optional<double> bound;                   // LatencyDistribution: seconds of the bound with the most evidence; canary ... are of it
+  std::optional<double> estimate;                // Mantel-Haenszel ratio canary : baseline, average so far
   std::optional<RatioInterval::Range> interval;  // its 95 % confidence sequence; not of LatencyDistribution
-  std::vector<QuantileRow> quantiles;          // LatencyDistribution: those of which something is known
-  double evidence = 1;                         // of harm
-  double needed = 100;                         // evidence at which the trial fails, for an average of one
-  double health_evidence = 1;                  // of health
+  std::vector<QuantileRow> quantiles;            // LatencyDistribution: those of which something is known
+  double evidence = 1;                           // of harm
+  double needed = 100;                           // evidence at which the trial fails, for an average of one
+  double health_evidence = 1;                    // of health
   double health_needed = 20;
-  double canary_requests = 0;                  // gauges: 0
+  double canary_requests = 0;  // gauges: 0
   double baseline_requests = 0;
-  double excess_failures = 0;                  // bad canary requests beyond the baseline's rate, estimated, >= 0
-  double phi = 1;                              // what log-evidence is divided by
-  double coverage = 0;                         // share of ticks with data, 0..1
-  int silent_ticks = 0;                        // since the last data
-  std::optional<double> forecast_requests;     // more canary requests until PASS if it is as good as the baseline
+  double excess_failures = 0;               // bad canary requests beyond the baseline's rate, estimated, >= 0
+  double phi = 1;                           // what log-evidence is divided by
+  double coverage = 0;                      // share of ticks with data, 0..1
+  int silent_ticks = 0;                     // since the last data
+  std::optional<double> forecast_requests;  // more canary requests until PASS if it is as good as the baseline
   std::optional<Concentration> concentration;
-  std::string message;                         // the sentence
+  std::string message;  // the sentence
 };
 
 struct Verdict {
   enum class State { Judging, Hold, Fail, Pass, Inconclusive };
 
   State state = State::Judging;
-  double evidence = 1;         // weighted average over the SLOs that may fail
-  double peak_evidence = 1;    // its highest value so far
-  double needed = 100;         // 1/alpha
-  bool no_harm = true;         // evidence < 1 now and never at HOLD: nothing speaks against the canary (which is not a proof)
+  double evidence = 1;       // weighted average over the SLOs that may fail
+  double peak_evidence = 1;  // its highest value so far
+  double needed = 100;       // 1/alpha
+  bool no_harm = true;       // evidence < 1 now and never at HOLD: nothing speaks against the canary (which is not a proof)
   Guarantee guarantee = Guarantee::Estimated;
-  int replays = 0;             // H
+  int replays = 0;  // H
   std::vector<SloVerdict> slos;
   double canary_requests = 0;  // of the deciding SLO with the fewest, gauges aside
   double coverage = 0;         // of the deciding SLO with the least

@@ -1,9 +1,9 @@
 #include "controller/judge/verdict.h"
 
-#include <cmath>
-#include <random>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <cmath>
+#include <random>
 
 #include "controller/judge/sentence.h"
 #include "controller/judge/traffic_for_test.h"
@@ -166,7 +166,8 @@ TEST(Verdict, AFreshBaselineIsCalledSoAndItsSizeIsInTheForecast) {
 
 TEST(Verdict, ADistributionShowsWhereItsQuantilesLie) {
   TrialPlan plan;
-  plan.slos = {{.name = "latency", .kind = SloPlan::Kind::LatencyDistribution,
+  plan.slos = {{.name = "latency",
+                .kind = SloPlan::Kind::LatencyDistribution,
                 .bounds = {{0.1, 0.5, 1.05, 1.3}, {0.5, 0.05, 1.2, 1.6}, {1, 0.005, 1.3, 1.6}}}};
   SloTick tick{{1000, 0}, {4000, 0}};
   tick.canary_above = {520, 160, 30};

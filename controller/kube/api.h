@@ -22,7 +22,7 @@ namespace sluice::kube {
 
 // A kind of object, e.g. {"apps", "v1", "deployments", "Deployment"}.
 struct Resource {
-  std::string group;            // "" for the core group
+  std::string group;  // "" for the core group
   std::string version;
   std::string plural;
   std::string kind;
@@ -41,28 +41,28 @@ struct Name {
 };
 
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wshadow"   // g++ 12 warns of scoped enumerators that are called like a type
-enum class PatchType { Json, Merge, Apply };   // RFC 6902, RFC 7386, server-side apply
+#pragma GCC diagnostic ignored "-Wshadow"     // g++ 12 warns of scoped enumerators that are called like a type
+enum class PatchType { Json, Merge, Apply };  // RFC 6902, RFC 7386, server-side apply
 #pragma GCC diagnostic pop
 
 struct WriteOptions {
-  std::string field_manager;    // required for Apply, recorded in managedFields otherwise
-  bool force = false;           // Apply: take fields over from other managers
+  std::string field_manager;  // required for Apply, recorded in managedFields otherwise
+  bool force = false;         // Apply: take fields over from other managers
   bool dry_run = false;
-  std::string subresource;      // "status", "scale" or ""
+  std::string subresource;  // "status", "scale" or ""
 };
 
 struct DeleteOptions {
-  std::string uid;              // precondition; empty: none
-  std::string resource_version; // precondition; empty: none
+  std::string uid;               // precondition; empty: none
+  std::string resource_version;  // precondition; empty: none
   std::string propagation = "Background";
 };
 
 struct ListOptions {
-  std::string ns;               // empty: all namespaces
+  std::string ns;  // empty: all namespaces
   std::string label_selector;
   std::string field_selector;
-  int page_size = 500;          // lists are read in pages of this size and joined
+  int page_size = 500;  // lists are read in pages of this size and joined
 };
 
 struct List {
@@ -80,8 +80,8 @@ struct WatchOptions {
   std::string ns;
   std::string label_selector;
   std::string field_selector;
-  std::string resource_version; // where to start
-  Duration timeout{300'000};    // the server ends the watch after about this long
+  std::string resource_version;  // where to start
+  Duration timeout{300'000};     // the server ends the watch after about this long
   // WatchList: no position needed; the present state comes first as Added events, closed by a bookmark with the annotation
   // k8s.io/initial-events-end. Servers that do not have it answer Invalid; an Api that ignores it must not be asked.
   bool send_initial_events = false;

@@ -36,7 +36,8 @@ Expected<std::string> collection_path(const Resource& resource, const std::strin
   if (!ns.empty()) {
     if (!resource.namespaced)
       return fail(Error::Kind::Invalid, resource.plural + " are cluster-scoped, but namespace \"" + ns + "\" was given: leave it empty");
-    if (!fits_path(ns)) return fail(Error::Kind::Invalid, "namespace \"" + ns + "\" cannot be a namespace: use lower-case letters, digits and -");
+    if (!fits_path(ns))
+      return fail(Error::Kind::Invalid, "namespace \"" + ns + "\" cannot be a namespace: use lower-case letters, digits and -");
     path += "/namespaces/" + percent_encode(ns);
   }
   return path + "/" + resource.plural;
@@ -45,7 +46,8 @@ Expected<std::string> collection_path(const Resource& resource, const std::strin
 Expected<std::string> object_path(const Resource& resource, const Name& name, const std::string& subresource) {
   if (resource.namespaced && name.ns.empty())
     return fail(Error::Kind::Invalid, describe(resource, name) + ": no namespace given, but " + resource.plural + " live in one");
-  if (!fits_path(name.name)) return fail(Error::Kind::Invalid, resource.kind + " name \"" + name.name + "\" cannot be a name: it must not be empty or hold a slash");
+  if (!fits_path(name.name))
+    return fail(Error::Kind::Invalid, resource.kind + " name \"" + name.name + "\" cannot be a name: it must not be empty or hold a slash");
   auto path = collection_path(resource, name.ns);
   if (!path) return path;
   *path += "/" + percent_encode(name.name);

@@ -34,7 +34,7 @@ Expected<Json> apply(Api& api, const Resource& resource, Json object, const std:
     return fail(Error::Kind::Invalid, "apply " + resource.plural + ": the object has no metadata.name");
   object["apiVersion"] = resource.api_version();
   object["kind"] = resource.kind;
-  object["metadata"].erase("managedFields");   // the API server refuses an apply that holds them
+  object["metadata"].erase("managedFields");  // the API server refuses an apply that holds them
   WriteOptions options;
   options.field_manager = field_manager;
   options.force = force;

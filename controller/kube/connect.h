@@ -10,12 +10,12 @@
 namespace sluice::kube {
 
 struct ConnectOptions {
-  std::string kubeconfig{};                // --kubeconfig; empty: as the environment says
-  std::string context{};                   // --context; empty: current-context
+  std::string kubeconfig{};  // --kubeconfig; empty: as the environment says
+  std::string context{};     // --context; empty: current-context
   // The environment, so that a test can give its own: see ConnectOptions::from_environment().
-  std::string kubeconfig_variable{};       // $KUBECONFIG
-  std::string home{};                      // $HOME
-  InCluster in_cluster{};                  // host and port of the environment
+  std::string kubeconfig_variable{};  // $KUBECONFIG
+  std::string home{};                 // $HOME
+  InCluster in_cluster{};             // host and port of the environment
   HttpApiOptions http{};
 
   static ConnectOptions from_environment();
@@ -23,9 +23,9 @@ struct ConnectOptions {
 
 struct Connection {
   std::unique_ptr<HttpApi> api;
-  std::string ns;                          // of the context, or of the pod
-  std::string server;                      // URL, for messages
-  std::shared_ptr<CredentialSource> credentials;   // for further HttpApis of the same identity
+  std::string ns;                                 // of the context, or of the pod
+  std::string server;                             // URL, for messages
+  std::shared_ptr<CredentialSource> credentials;  // for further HttpApis of the same identity
 };
 
 // A kubeconfig that is named (flag or $KUBECONFIG) wins; then a pod's service account; then ~/.kube/config, as kubectl does.

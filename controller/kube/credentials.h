@@ -18,8 +18,8 @@ namespace sluice::kube {
 
 struct Credentials {
   http::Endpoint endpoint;
-  std::string path_prefix;                 // "/k8s/clusters/c-1" for servers behind a path, else ""
-  http::Headers headers;                   // Authorization, Impersonate-*
+  std::string path_prefix;  // "/k8s/clusters/c-1" for servers behind a path, else ""
+  http::Headers headers;    // Authorization, Impersonate-*
 };
 
 class CredentialSource {
@@ -41,10 +41,10 @@ class StaticCredentials final : public CredentialSource {
 };
 
 struct InCluster {
-  std::string host;                        // $KUBERNETES_SERVICE_HOST
-  std::string port;                        // $KUBERNETES_SERVICE_PORT
-  std::string directory = "/var/run/secrets/kubernetes.io/serviceaccount";   // token, ca.crt, namespace
-  Duration reread{60'000};                 // kubelet rotates tokens at 80 % of their life; client-go reads once a minute, too
+  std::string host;                                                         // $KUBERNETES_SERVICE_HOST
+  std::string port;                                                         // $KUBERNETES_SERVICE_PORT
+  std::string directory = "/var/run/secrets/kubernetes.io/serviceaccount";  // token, ca.crt, namespace
+  Duration reread{60'000};  // kubelet rotates tokens at 80 % of their life; client-go reads once a minute, too
 };
 
 // Invalid if host or port are empty (not running in a pod), or token or CA cannot be read now. Files that vanish or are

@@ -48,7 +48,7 @@ void EventRecorder::record(const ObjectRef& regarding, const EventText& given) {
   }
   if (known != series_.end()) {
     std::erase(order_, key);
-    series_.erase(known);                  // that series is over; this is a new one
+    series_.erase(known);  // that series is over; this is a new one
   }
   if (order_.size() >= options_.max_queued) {
     ++dropped_;
@@ -59,7 +59,8 @@ void EventRecorder::record(const ObjectRef& regarding, const EventText& given) {
   series.name.ns = regarding.name.ns.empty() ? "default" : regarding.name.ns;
   series.name.name = cut(regarding.name.name, 200) + "." +
                      name_digest(regarding.uid + '\0' + key.text.reason + '\0' + key.text.action + '\0' + key.text.note + '\0' +
-                                 format_micro_time(now) + '\0' + options_.instance, 16);
+                                     format_micro_time(now) + '\0' + options_.instance,
+                                 16);
   series_.emplace(key, std::move(series));
   order_.push_back(key);
 }
@@ -68,12 +69,17 @@ Json EventRecorder::event(const Key& key, const Series& series) const {
   Json regarding = {{"apiVersion", key.regarding.api_version}, {"kind", key.regarding.kind}, {"name", key.regarding.name.name}};
   if (!key.regarding.name.ns.empty()) regarding["namespace"] = key.regarding.name.ns;
   if (!key.regarding.uid.empty()) regarding["uid"] = key.regarding.uid;
-  Json out = {{"apiVersion", resources::kEvents.api_version()}, {"kind", resources::kEvents.kind},
+  Json out = {{"apiVersion", resources::kEvents.api_version()},
+              {"kind", resources::kEvents.kind},
               {"metadata", {{"namespace", series.name.ns}, {"name", series.name.name}}},
-              {"eventTime", micro_time(series.first)}, {"reportingController", options_.controller},
+              {"eventTime", micro_time(series.first)},
+              {"reportingController", options_.controller},
               {"reportingInstance", options_.instance.empty() ? options_.controller : options_.instance},
-              {"action", key.text.action}, {"reason", key.text.reason}, {"note", key.text.note},
-              {"type", key.text.type == EventText::Type::Warning ? "Warning" : "Normal"}, {"regarding", std::move(regarding)}};
+              {"action", key.text.action},
+              {"reason", key.text.reason},
+              {"note", key.text.note},
+              {"type", key.text.type == EventText::Type::Warning ? "Warning" : "Normal"},
+              {"regarding", std::move(regarding)}};
   if (series.count > 1) out["series"] = series_of(series.count, series.last);
   return out;
 }
@@ -128,7 +134,7 @@ Duration EventRecorder::flush_with(bool everything) {
       order_.pop_front();
       series = next;
     }
-    const auto written = write(key, series);   // without the lock: record() never waits for the server
+    const auto written = write(key, series);  // without the lock: record() never waits for the server
     std::lock_guard lock(mutex_);
     const auto known = series_.find(key);
     if (known == series_.end() || known->second.name != series.name) continue;
@@ -137,7 +143,7 @@ Duration EventRecorder::flush_with(bool everything) {
       known->second.last_write = clock_.monotonic();
       if (known->second.count > series.count && std::find(order_.begin(), order_.end(), key) == order_.end()) later.push_back(key);
     } else if (written.error().is(Error::Kind::Unavailable) && everything) {
-      dropped_ += order_.size() + 1;       // we are going down and the server is not there: do not wait for each in turn
+      dropped_ += order_.size() + 1;  // we are going down and the server is not there: do not wait for each in turn
       order_.clear();
       break;
     } else if (written.error().is(Error::Kind::Unavailable)) {

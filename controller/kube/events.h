@@ -35,19 +35,19 @@ inline ObjectRef reference(const Resource& resource, const ObjectMeta& meta) {
 struct EventText {
   enum class Type { Normal, Warning };
   Type type = Type::Normal;
-  std::string reason;                      // CamelCase, for machines: "StepReached"
-  std::string action;                      // CamelCase, what was done: "ShiftTraffic"
-  std::string note;                        // for people; cut at 1,024 bytes as the API demands
+  std::string reason;  // CamelCase, for machines: "StepReached"
+  std::string action;  // CamelCase, what was done: "ShiftTraffic"
+  std::string note;    // for people; cut at 1,024 bytes as the API demands
   auto operator<=>(const EventText&) const = default;
 };
 
 struct EventOptions {
-  std::string controller = "sluice.dev/operator";   // reportingController
-  std::string instance;                    // reportingInstance: the pod's name
+  std::string controller = "sluice.dev/operator";  // reportingController
+  std::string instance;                            // reportingInstance: the pod's name
   std::size_t max_queued = 1'000;
-  Duration series_window{360'000};         // a series without news for this long is over (client-go: 6 min)
-  Duration series_update{30'000};          // how often the count of a running series is written
-  double writes_per_second = 5;            // token bucket over all Events
+  Duration series_window{360'000};  // a series without news for this long is over (client-go: 6 min)
+  Duration series_update{30'000};   // how often the count of a running series is written
+  double writes_per_second = 5;     // token bucket over all Events
   double burst = 25;
 };
 
@@ -62,7 +62,7 @@ class EventRecorder {
   // Flushes until stop is requested, then once more without regard to the rate (counts of running series included).
   void run(std::stop_token stop);
 
-  std::size_t dropped() const;             // queue full, or refused by the server
+  std::size_t dropped() const;  // queue full, or refused by the server
   std::size_t queued() const;
 
  private:
@@ -72,11 +72,11 @@ class EventRecorder {
     auto operator<=>(const Key&) const = default;
   };
   struct Series {
-    Name name;                             // of the Event object
+    Name name;  // of the Event object
     Time first;
     Time last;
     int count = 1;
-    int written = 0;                       // the count that the server knows; 0: not created yet
+    int written = 0;  // the count that the server knows; 0: not created yet
     Duration last_write{0};
   };
 
@@ -91,7 +91,7 @@ class EventRecorder {
   const Clock& clock_;
   mutable std::mutex mutex_;
   std::map<Key, Series> series_;
-  std::deque<Key> order_;                  // keys with something to write, oldest first
+  std::deque<Key> order_;  // keys with something to write, oldest first
   std::size_t dropped_ = 0;
   double tokens_;
   Duration refilled_;

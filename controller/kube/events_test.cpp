@@ -54,7 +54,8 @@ TEST(Events, HoldWhatTheApiDemands) {
   f.recorder.flush();
   const Json event = f.server.only();
   EXPECT_EQ(event["metadata"]["namespace"], "shop");
-  EXPECT_EQ(event["regarding"], (Json{{"apiVersion", "apps/v1"}, {"kind", "Deployment"}, {"namespace", "shop"}, {"name", "web"}, {"uid", "uid-web"}}));
+  EXPECT_EQ(event["regarding"],
+            (Json{{"apiVersion", "apps/v1"}, {"kind", "Deployment"}, {"namespace", "shop"}, {"name", "web"}, {"uid", "uid-web"}}));
   EXPECT_EQ(event["eventTime"], format_micro_time(f.clock.now()));
   EXPECT_EQ(event["reportingInstance"], "pod-1");
   EXPECT_EQ(event["type"], "Normal");

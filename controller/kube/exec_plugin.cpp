@@ -111,10 +111,11 @@ Expected<Finished> run(const ExecPlugin& plugin, const std::string& info, Durati
   posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);   // a group of its own, to be killed as one
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);  // a group of its own, to be killed as one
   posix_spawnattr_setpgroup(&attributes, 0);
   pid_t child = 0;
-  const int failed = posix_spawnp(&child, plugin.command.c_str(), &actions, &attributes, pointers(arguments).data(), pointers(variables).data());
+  const int failed =
+      posix_spawnp(&child, plugin.command.c_str(), &actions, &attributes, pointers(arguments).data(), pointers(variables).data());
   posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attributes);
   close(ends[1]);
@@ -138,18 +139,19 @@ Expected<ExecCredential> run_exec_plugin(const ExecPlugin& plugin, const http::E
   if (finished->timed_out) return fail(Error::Kind::Unavailable, what + " did not end within " + format_duration(longest));
   if (!WIFEXITED(finished->status) || WEXITSTATUS(finished->status) != 0)
     return fail(Error::Kind::Unavailable, what + " failed (" +
-                (WIFEXITED(finished->status) ? "exit code " + std::to_string(WEXITSTATUS(finished->status))
-                                             : "signal " + std::to_string(WTERMSIG(finished->status))) + ")" + hint);
+                                              (WIFEXITED(finished->status) ? "exit code " + std::to_string(WEXITSTATUS(finished->status))
+                                                                           : "signal " + std::to_string(WTERMSIG(finished->status))) +
+                                              ")" + hint);
   // What it printed is a secret: no error quotes it.
   const auto json = parse_json(finished->output);
   const auto text = [&](std::initializer_list<std::string_view> path) {
     const Json& value = json ? at(*json, path) : Json();
     return value.is_string() ? value.get<std::string>() : std::string();
   };
-  if (!json || text({"kind"}) != "ExecCredential")
-    return fail(Error::Kind::Corrupt, what + " did not print an ExecCredential");
+  if (!json || text({"kind"}) != "ExecCredential") return fail(Error::Kind::Corrupt, what + " did not print an ExecCredential");
   if (text({"apiVersion"}) != plugin.api_version)
-    return fail(Error::Kind::Corrupt, what + " speaks \"" + text({"apiVersion"}).substr(0, 80) + "\", the kubeconfig asks for " + plugin.api_version);
+    return fail(Error::Kind::Corrupt,
+                what + " speaks \"" + text({"apiVersion"}).substr(0, 80) + "\", the kubeconfig asks for " + plugin.api_version);
   ExecCredential out;
   out.token = text({"status", "token"});
   out.client_certificate = text({"status", "clientCertificateData"});

@@ -16,7 +16,7 @@
 namespace sluice::kube {
 
 struct ExecPlugin {
-  std::string command;                     // absolute, or found in PATH
+  std::string command;  // absolute, or found in PATH
   std::vector<std::string> args;
   std::map<std::string, std::string> env;  // on top of our own
   std::string api_version = "client.authentication.k8s.io/v1";
@@ -26,9 +26,9 @@ struct ExecPlugin {
 
 struct ExecCredential {
   std::string token;
-  std::string client_certificate;          // PEM
+  std::string client_certificate;  // PEM
   std::string client_key;
-  std::optional<Time> expires;             // none: good until the server refuses it
+  std::optional<Time> expires;  // none: good until the server refuses it
 };
 
 // Runs the plugin without a terminal and without stdin; its stderr is ours. Blocks up to `longest`, then kills it and what it

@@ -35,14 +35,16 @@ const char* content_type(PatchType type) {
   switch (type) {
     case PatchType::Json: return "application/json-patch+json";
     case PatchType::Merge: return "application/merge-patch+json";
-    case PatchType::Apply: return "application/apply-patch+yaml";   // JSON is YAML
+    case PatchType::Apply: return "application/apply-patch+yaml";  // JSON is YAML
   }
   return "application/json";
 }
 
 std::vector<std::pair<std::string, std::string>> write_query(const WriteOptions& options, Duration deadline) {
-  return {{"fieldManager", options.field_manager}, {"force", options.force ? "true" : ""},
-          {"dryRun", options.dry_run ? "All" : ""}, {"timeout", whole_seconds(deadline) + "s"}};
+  return {{"fieldManager", options.field_manager},
+          {"force", options.force ? "true" : ""},
+          {"dryRun", options.dry_run ? "All" : ""},
+          {"timeout", whole_seconds(deadline) + "s"}};
 }
 
 // An answer's object; Corrupt if a 2xx answer is not one.
@@ -143,8 +145,11 @@ Expected<List> HttpApi::list(const Resource& resource, const ListOptions& option
   std::string next;
   int page_size = std::max(options.page_size, 0);
   for (int page = 0; page < kMaxPages; ++page) {
-    const auto response = read(*path + query({{"labelSelector", options.label_selector}, {"fieldSelector", options.field_selector},
-                                              {"limit", page_size > 0 ? std::to_string(page_size) : ""}, {"continue", next}}), what);
+    const auto response = read(*path + query({{"labelSelector", options.label_selector},
+                                              {"fieldSelector", options.field_selector},
+                                              {"limit", page_size > 0 ? std::to_string(page_size) : ""},
+                                              {"continue", next}}),
+                               what);
     if (!response) {
       // The snapshot that `continue` stands for was compacted away: pages of two snapshots must not be joined, so the whole
       // list is read again, in one piece, which cannot expire.
@@ -175,7 +180,7 @@ Expected<List> HttpApi::list(const Resource& resource, const ListOptions& option
 
 Expected<Json> HttpApi::create(const Resource& resource, const Json& object, const WriteOptions& options) {
   const Name name = name_of(object);
-  const auto own = object_path(resource, name);   // checks the name
+  const auto own = object_path(resource, name);  // checks the name
   if (!own) return Unexpected(own.error());
   const auto path = options.subresource.empty() ? collection_path(resource, name.ns) : object_path(resource, name, options.subresource);
   if (!path) return Unexpected(path.error());
@@ -203,8 +208,7 @@ Expected<Json> HttpApi::patch(const Resource& resource, const Name& name, PatchT
   if (!path) return Unexpected(path.error());
   if (type == PatchType::Apply && options.field_manager.empty())
     return fail(Error::Kind::Invalid, what + ": server-side apply needs a field manager");
-  if (type != PatchType::Apply && options.force)
-    return fail(Error::Kind::Invalid, what + ": force is only for server-side apply");
+  if (type != PatchType::Apply && options.force) return fail(Error::Kind::Invalid, what + ": force is only for server-side apply");
   http::Request request;
   request.method = "PATCH";
   request.target = *path + query(write_query(options, options_.write_deadline));
@@ -240,8 +244,11 @@ Expected<void> HttpApi::watch(const Resource& resource, const WatchOptions& opti
 
   http::Request request;
   request.target = credentials->path_prefix + *path +
-                   query({{"watch", "true"}, {"allowWatchBookmarks", "true"}, {"labelSelector", options.label_selector},
-                          {"fieldSelector", options.field_selector}, {"resourceVersion", options.resource_version},
+                   query({{"watch", "true"},
+                          {"allowWatchBookmarks", "true"},
+                          {"labelSelector", options.label_selector},
+                          {"fieldSelector", options.field_selector},
+                          {"resourceVersion", options.resource_version},
                           {"timeoutSeconds", whole_seconds(options.timeout)},
                           {"sendInitialEvents", options.send_initial_events ? "true" : ""},
                           {"resourceVersionMatch", options.send_initial_events ? "NotOlderThan" : ""}});
@@ -258,20 +265,21 @@ Expected<void> HttpApi::watch(const Resource& resource, const WatchOptions& opti
 
   std::optional<Error> error;
   WatchDecoder decoder(resource, options_.max_event_bytes);
-  const auto ended = (*transport)->stream(
-      request,
-      [&](const http::Response& head) {
-        if (head.status >= 200 && head.status < 300) return true;
-        if (head.status == 401) credentials_->refused();
-        error = error_of_response(head, what);
-        return false;
-      },
-      [&](std::string_view chunk) {
-        const auto more = decoder.feed(chunk, on_event);
-        if (!more) error = more.error();
-        return more && *more;
-      },
-      both.get_token());
+  const auto ended = (*transport)
+                         ->stream(
+                             request,
+                             [&](const http::Response& head) {
+                               if (head.status >= 200 && head.status < 300) return true;
+                               if (head.status == 401) credentials_->refused();
+                               error = error_of_response(head, what);
+                               return false;
+                             },
+                             [&](std::string_view chunk) {
+                               const auto more = decoder.feed(chunk, on_event);
+                               if (!more) error = more.error();
+                               return more && *more;
+                             },
+                             both.get_token());
   if (error) return Unexpected(std::move(*error));
   if (!ended) return fail(what, ended.error());
   return {};

@@ -23,19 +23,19 @@ namespace sluice::kube {
 
 struct HttpApiOptions {
   std::string user_agent = "sluice";
-  Duration read_deadline{30'000};          // one get, or one page of a list
-  Duration write_deadline{4'000};          // below the stop margin of leader election (15 s - 10 s)
-  Duration watch_idle{150'000};            // longest silence of a watch; the server sends a bookmark about every minute
+  Duration read_deadline{30'000};  // one get, or one page of a list
+  Duration write_deadline{4'000};  // below the stop margin of leader election (15 s - 10 s)
+  Duration watch_idle{150'000};    // longest silence of a watch; the server sends a bookmark about every minute
   std::size_t max_event_bytes = 16 * 1024 * 1024;
   int read_attempts = 4;
   Backoff backoff{Duration(200), Duration(5'000)};
-  Duration longest_wait{10'000};           // Retry-After beyond this is reported instead of waited for
+  Duration longest_wait{10'000};  // Retry-After beyond this is reported instead of waited for
   // Ends reads and watches with Cancelled. Writes come to their end: one that is abandoned may still happen after the lease
   // was given up, and the lease itself is given up by a write.
   std::stop_token stop{};
   // How to wait between attempts and where chance comes from, for tests; empty: really wait, and a seeded generator.
   std::function<void(Duration, std::stop_token)> wait{};
-  std::function<double()> unit{};          // uniform in [0, 1); called from any thread
+  std::function<double()> unit{};  // uniform in [0, 1); called from any thread
 };
 
 class HttpApi final : public Api {
@@ -50,8 +50,7 @@ class HttpApi final : public Api {
   Expected<Json> patch(const Resource& resource, const Name& name, PatchType type, const Json& patch,
                        const WriteOptions& options = {}) override;
   Expected<void> remove(const Resource& resource, const Name& name, const DeleteOptions& options = {}) override;
-  Expected<void> watch(const Resource& resource, const WatchOptions& options, const OnWatchEvent& on_event,
-                       std::stop_token stop) override;
+  Expected<void> watch(const Resource& resource, const WatchOptions& options, const OnWatchEvent& on_event, std::stop_token stop) override;
 
   // GET of any path, such as "/version" or "/readyz"; the answer's body as text.
   Expected<std::string> get_raw(const std::string& target);

@@ -54,7 +54,8 @@ TEST(HttpApi, StopEndsReadsButNoWriteOnItsWayNorTheReleaseOfALeaseAfterIt) {
 
 TEST(HttpApi, NamesThatWouldLeaveThePathAreRefusedWithoutAsking) {
   ScriptedHttp http;
-  for (const Name& name : {Name{"shop", ""}, Name{"shop", "a/b"}, Name{"shop", ".."}, Name{"..", "web"}, Name{"", "web"}, Name{"shop", "a\nb"}}) {
+  for (const Name& name :
+       {Name{"shop", ""}, Name{"shop", "a/b"}, Name{"shop", ".."}, Name{"..", "web"}, Name{"", "web"}, Name{"shop", "a\nb"}}) {
     const auto got = http.api.get(resources::kConfigMaps, name);
     ASSERT_FALSE(got) << name.str();
     EXPECT_TRUE(got.error().is(Error::Kind::Invalid)) << to_string(got.error());
@@ -97,10 +98,16 @@ TEST(HttpApi, AServerThatRepeatsItsContinueTokenDoesNotHoldUsForever) {
 }
 
 TEST(HttpApi, StatusObjectsBecomeErrorsWithTheServersWords) {
-  struct Case { int code; const char* reason; Error::Kind kind; };
-  for (const auto& [code, reason, kind] : {Case{404, "NotFound", Error::Kind::NotFound}, Case{409, "AlreadyExists", Error::Kind::Exists},
-        Case{409, "Conflict", Error::Kind::Conflict}, Case{403, "Forbidden", Error::Kind::Forbidden}, Case{422, "Invalid", Error::Kind::Invalid},
-        Case{400, "BadRequest", Error::Kind::Invalid}, Case{410, "Gone", Error::Kind::Expired}, Case{410, "", Error::Kind::Expired}, Case{429, "TooManyRequests", Error::Kind::Unavailable},
+  struct Case {
+    int code;
+    const char* reason;
+    Error::Kind kind;
+  };
+  for (const auto& [code, reason, kind] :
+       {Case{404, "NotFound", Error::Kind::NotFound}, Case{409, "AlreadyExists", Error::Kind::Exists},
+        Case{409, "Conflict", Error::Kind::Conflict}, Case{403, "Forbidden", Error::Kind::Forbidden},
+        Case{422, "Invalid", Error::Kind::Invalid}, Case{400, "BadRequest", Error::Kind::Invalid}, Case{410, "Gone", Error::Kind::Expired},
+        Case{410, "", Error::Kind::Expired}, Case{429, "TooManyRequests", Error::Kind::Unavailable},
         Case{500, "InternalError", Error::Kind::Unavailable}, Case{504, "Timeout", Error::Kind::Unavailable}}) {
     ScriptedHttp http;
     http.transport->answer(code, status(code, reason, "the server's words"));
@@ -158,9 +165,10 @@ TEST(HttpApi, DeletesCarryTheirPreconditions) {
   http.transport->answer(200, status(200, "", ""));
   ASSERT_TRUE(http.api.remove(resources::kConfigMaps, kWeb, {"u1", "7", "Foreground"}));
   EXPECT_EQ(http.transport->requests[0].method, "DELETE");
-  EXPECT_EQ(*parse_json(http.transport->requests[0].body),
-            (Json{{"apiVersion", "v1"}, {"kind", "DeleteOptions"}, {"propagationPolicy", "Foreground"},
-                  {"preconditions", {{"uid", "u1"}, {"resourceVersion", "7"}}}}));
+  EXPECT_EQ(*parse_json(http.transport->requests[0].body), (Json{{"apiVersion", "v1"},
+                                                                 {"kind", "DeleteOptions"},
+                                                                 {"propagationPolicy", "Foreground"},
+                                                                 {"preconditions", {{"uid", "u1"}, {"resourceVersion", "7"}}}}));
 }
 
 TEST(HttpApi, ApplyWithoutAFieldManagerIsRefused) {
@@ -225,10 +233,12 @@ Watched watch(StreamScript script, HttpApiOptions options = {}) {
   Watched out;
   WatchOptions from;
   from.resource_version = "5";
-  out.end = http.api.watch(resources::kConfigMaps, from, [&](const WatchEvent& e) {
-    out.names.push_back(name_of(e.object).name + "@" + resource_version_of(e.object));
-    return true;
-  }, {});
+  out.end = http.api.watch(resources::kConfigMaps, from,
+                           [&](const WatchEvent& e) {
+                             out.names.push_back(name_of(e.object).name + "@" + resource_version_of(e.object));
+                             return true;
+                           },
+                           {});
   return out;
 }
 
@@ -239,12 +249,14 @@ TEST(Watch, AsksForBookmarksFromThePositionAndForAnEnd) {
   from.resource_version = "5";
   from.timeout = Duration(301'000);
   ASSERT_TRUE(http.api.watch(resources::kConfigMaps, from, [](const WatchEvent&) { return true; }, {}));
-  EXPECT_EQ(http.transport->requests[0].target, "/api/v1/configmaps?watch=true&allowWatchBookmarks=true&resourceVersion=5&timeoutSeconds=301");
+  EXPECT_EQ(http.transport->requests[0].target,
+            "/api/v1/configmaps?watch=true&allowWatchBookmarks=true&resourceVersion=5&timeoutSeconds=301");
   EXPECT_GT(http.transport->requests[0].idle, Duration(60'000));
 }
 
 TEST(Watch, EventsTornAnywhereAreReadTheSame) {
-  const std::string bytes = event("ADDED", object("a", "6")) + "\r\n" + event("MODIFIED", object("b\xc3\xa9", "7")) + event("BOOKMARK", object("", "9"));
+  const std::string bytes =
+      event("ADDED", object("a", "6")) + "\r\n" + event("MODIFIED", object("b\xc3\xa9", "7")) + event("BOOKMARK", object("", "9"));
   for (std::size_t size = 1; size <= bytes.size(); ++size) {
     StreamScript script;
     for (std::size_t i = 0; i < bytes.size(); i += size) script.chunks.push_back(bytes.substr(i, size));
@@ -283,8 +295,8 @@ TEST(Watch, ALineWithoutEndIsCorruptAsSoonAsTheLimitIsPassed) {
 }
 
 TEST(Watch, HostileLinesAreCorruptAndNeverACrash) {
-  for (const std::string line : {"{\"type\":\"ADDED\",\"object\":{", "NaN", "null", "[]", "{}", "{\"type\":3,\"object\":{}}", "{\"type\":\"ADDED\",\"object\":7}",
-                                 "{\"type\":\"ADDED\",\"object\":{\"a\":NaN}}", "\xff\xfe\x00\x01"}) {
+  for (const std::string line : {"{\"type\":\"ADDED\",\"object\":{", "NaN", "null", "[]", "{}", "{\"type\":3,\"object\":{}}",
+                                 "{\"type\":\"ADDED\",\"object\":7}", "{\"type\":\"ADDED\",\"object\":{\"a\":NaN}}", "\xff\xfe\x00\x01"}) {
     StreamScript script;
     script.chunks = {line + "\n"};
     const Watched got = watch(script);

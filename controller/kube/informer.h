@@ -37,7 +37,7 @@ class Informer final : private ReflectorSink {
   }
 
   const Store<T>& store() const { return store_; }
-  Store<T>& store() { return store_; }     // to declare indexes
+  Store<T>& store() { return store_; }  // to declare indexes
   // The first list is in the store, and the handlers have heard of all of it.
   bool has_synced() const { return told_.load(std::memory_order_acquire); }
 

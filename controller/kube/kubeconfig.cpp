@@ -19,7 +19,7 @@ constexpr Duration kExpiryMargin{10'000};
 struct Entry {
   YAML::Node body;
   std::filesystem::path folder;
-  std::string where;                       // "user admin in /home/me/.kube/config", for messages
+  std::string where;  // "user admin in /home/me/.kube/config", for messages
 };
 
 struct Merged {
@@ -63,7 +63,7 @@ Expected<Merged> read_files(const std::vector<std::string>& paths) {
     if (!content) return invalid("kubeconfig: " + content.error().message);
     any = true;
     const YAML::Node file = YAML::Load(*content);
-    if (file.IsNull()) continue;           // an empty file is a kubeconfig without entries
+    if (file.IsNull()) continue;  // an empty file is a kubeconfig without entries
     if (!file.IsMap()) return invalid("kubeconfig " + path.string() + " is not a YAML map");
     merge_entries(merged.clusters, file, "clusters", "cluster", path);
     merge_entries(merged.users, file, "users", "user", path);
@@ -131,7 +131,7 @@ class KubeconfigCredentials final : public CredentialSource {
     std::lock_guard lock(mutex_);
     const Duration now = clock_.monotonic();
     if (!read_at_ || stale_ || now - *read_at_ >= reread_) {
-      if (auto done = reread(); !done && !read_at_) return Unexpected(done.error());   // later, the last good files serve on
+      if (auto done = reread(); !done && !read_at_) return Unexpected(done.error());  // later, the last good files serve on
       read_at_ = now;
     }
     if (resolved_.exec && (!exec_ || stale_ || (exec_->expires && *exec_->expires - kExpiryMargin <= clock_.now()))) {
@@ -226,7 +226,8 @@ Expected<void> resolve_user(const Entry& user, Resolved& out) {
   const bool has_key = !(out.key.data.empty() && out.key.file.empty());
   if (has_certificate != has_key) return invalid(user.where + ": client-certificate and client-key must be given together");
   if (const std::string token = text(user.body, "token"); !token.empty()) out.fixed.headers["Authorization"] = "Bearer " + token;
-  if (const std::string file = text(user.body, "tokenFile"); !file.empty()) out.token_file = (user.folder / file).lexically_normal().string();
+  if (const std::string file = text(user.body, "tokenFile"); !file.empty())
+    out.token_file = (user.folder / file).lexically_normal().string();
   if (const std::string name = text(user.body, "username"); !name.empty())
     out.fixed.headers["Authorization"] = "Basic " + base64_encode(name + ":" + text(user.body, "password"));
   impersonate(user, out.fixed.headers);
@@ -247,14 +248,17 @@ Expected<KubeContext> resolve(const KubeconfigOptions& options, const Clock& clo
   if (!merged) return Unexpected(merged.error());
   KubeContext out;
   out.name = options.context.empty() ? merged->current : options.context;
-  if (out.name.empty()) return invalid("the kubeconfig has no current-context: give --context (there are: " + names(merged->contexts) + ")");
+  if (out.name.empty())
+    return invalid("the kubeconfig has no current-context: give --context (there are: " + names(merged->contexts) + ")");
   const auto context = merged->contexts.find(out.name);
-  if (context == merged->contexts.end()) return invalid("context \"" + out.name + "\" is not in the kubeconfig (there are: " + names(merged->contexts) + ")");
+  if (context == merged->contexts.end())
+    return invalid("context \"" + out.name + "\" is not in the kubeconfig (there are: " + names(merged->contexts) + ")");
   out.cluster = text(context->second.body, "cluster");
   out.user = text(context->second.body, "user");
   if (const std::string ns = text(context->second.body, "namespace"); !ns.empty()) out.ns = ns;
   const auto cluster = merged->clusters.find(out.cluster);
-  if (cluster == merged->clusters.end()) return invalid(context->second.where + ": cluster \"" + out.cluster + "\" is not in the kubeconfig");
+  if (cluster == merged->clusters.end())
+    return invalid(context->second.where + ": cluster \"" + out.cluster + "\" is not in the kubeconfig");
   Resolved resolved;
   if (const auto done = resolve_cluster(cluster->second, resolved); !done) return Unexpected(done.error());
   if (!out.user.empty()) {
@@ -284,9 +288,7 @@ std::vector<std::string> kubeconfig_paths(const std::string& given, const std::s
 Expected<KubeContext> load_kubeconfig(const KubeconfigOptions& options, const Clock& clock) {
   try {
     return resolve(options, clock);
-  } catch (const YAML::Exception& error) {
-    return invalid(std::string("the kubeconfig is not YAML: ") + error.what());
-  }
+  } catch (const YAML::Exception& error) { return invalid(std::string("the kubeconfig is not YAML: ") + error.what()); }
 }
 
 }  // namespace sluice::kube

@@ -13,14 +13,14 @@
 namespace sluice::kube {
 
 struct KubeconfigOptions {
-  std::vector<std::string> paths;          // see kubeconfig_paths()
-  std::string context;                     // empty: current-context
-  Duration reread{60'000};                 // files that the kubeconfig names are read again after this long
+  std::vector<std::string> paths;  // see kubeconfig_paths()
+  std::string context;             // empty: current-context
+  Duration reread{60'000};         // files that the kubeconfig names are read again after this long
 };
 
 struct KubeContext {
   std::string name;
-  std::string ns = "default";              // of the context
+  std::string ns = "default";  // of the context
   std::string cluster;
   std::string user;
   std::shared_ptr<CredentialSource> credentials;

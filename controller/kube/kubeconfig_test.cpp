@@ -31,8 +31,10 @@ class Kubeconfig : public testing::Test {
   }
   // One cluster, one user, one context.
   std::string write_config(const std::string& cluster, const std::string& user, const std::string& name = "config") const {
-    return write(name, "current-context: c\ncontexts: [{name: c, context: {cluster: k, user: u, namespace: shop}}]\n"
-                       "clusters: [{name: k, cluster: " + cluster + "}]\nusers: [{name: u, user: " + user + "}]\n");
+    return write(name,
+                 "current-context: c\ncontexts: [{name: c, context: {cluster: k, user: u, namespace: shop}}]\n"
+                 "clusters: [{name: k, cluster: " +
+                     cluster + "}]\nusers: [{name: u, user: " + user + "}]\n");
   }
   Expected<KubeContext> load(std::vector<std::string> paths, const std::string& context = "") const {
     KubeconfigOptions options;
@@ -63,7 +65,7 @@ class Kubeconfig : public testing::Test {
 TEST_F(Kubeconfig, InlineDataFilesAndServerNameBecomeAnEndpoint) {
   write("key.pem", "KEY\n");
   const auto context = load({write_config("{server: 'https://10.0.0.1:6443/k8s/c1/', certificate-authority-data: " + base64_encode("CA") +
-                                          ", tls-server-name: k8s.local, proxy-url: 'http://proxy:3128'}",
+                                              ", tls-server-name: k8s.local, proxy-url: 'http://proxy:3128'}",
                                           "{client-certificate-data: " + base64_encode("CERT") + ", client-key: key.pem}")});
   const Credentials now = current(context);
   EXPECT_EQ(context->ns, "shop");
@@ -78,10 +80,12 @@ TEST_F(Kubeconfig, InlineDataFilesAndServerNameBecomeAnEndpoint) {
 }
 
 TEST_F(Kubeconfig, OfSeveralFilesTheFirstToSaySomethingWinsAndMissingOnesAreSkipped) {
-  const std::string first = write("first", "contexts: [{name: a, context: {cluster: k, user: u}}]\nusers: [{name: u, user: {token: first}}]\n");
-  const std::string second = write("second", "current-context: a\nclusters: [{name: k, cluster: {server: 'https://second'}}]\n"
-                                             "users: [{name: u, user: {token: second}}, {name: v, user: {token: v}}]\n"
-                                             "contexts: [{name: b, context: {cluster: k, user: v}}]\n");
+  const std::string first =
+      write("first", "contexts: [{name: a, context: {cluster: k, user: u}}]\nusers: [{name: u, user: {token: first}}]\n");
+  const std::string second = write("second",
+                                   "current-context: a\nclusters: [{name: k, cluster: {server: 'https://second'}}]\n"
+                                   "users: [{name: u, user: {token: second}}, {name: v, user: {token: v}}]\n"
+                                   "contexts: [{name: b, context: {cluster: k, user: v}}]\n");
   const std::vector<std::string> paths{first, (folder / "missing").string(), second};
   const Credentials a = current(load(paths));
   EXPECT_EQ(a.endpoint.url, "https://second");
@@ -97,8 +101,10 @@ TEST_F(Kubeconfig, WhereToLookIsDecidedAsKubectlDoes) {
 
 TEST_F(Kubeconfig, ErrorsNameWhatIsWrongAndWhere) {
   EXPECT_THAT(problem("{server: nonsense}", "{}"), HasSubstr("\"nonsense\" is not a URL"));
-  EXPECT_THAT(problem("{server: 'https://a', certificate-authority-data: '!'}", "{}"), HasSubstr("certificate-authority-data is not base64"));
-  EXPECT_THAT(problem("{server: 'https://a', insecure-skip-tls-verify: true, certificate-authority-data: QQ==}", "{}"), HasSubstr("exclude each other"));
+  EXPECT_THAT(problem("{server: 'https://a', certificate-authority-data: '!'}", "{}"),
+              HasSubstr("certificate-authority-data is not base64"));
+  EXPECT_THAT(problem("{server: 'https://a', insecure-skip-tls-verify: true, certificate-authority-data: QQ==}", "{}"),
+              HasSubstr("exclude each other"));
   EXPECT_THAT(problem("{server: 'https://a'}", "{client-key-data: QQ==}"), HasSubstr("must be given together"));
   EXPECT_THAT(problem("{server: 'https://a'}", "{auth-provider: {name: gcp}}"), HasSubstr("use exec"));
   EXPECT_THAT(problem("{server: 'https://a'}", "{exec: {command: x, apiVersion: v0}}"), HasSubstr("exec.apiVersion \"v0\" is not known"));
@@ -110,8 +116,9 @@ TEST_F(Kubeconfig, ErrorsNameWhatIsWrongAndWhere) {
 }
 
 TEST_F(Kubeconfig, HostileYamlIsAnErrorAndNotACrash) {
-  for (const std::string& text : {std::string(100'000, '['), std::string("&a [*a]"), std::string("contexts: 3\nclusters: {a: b}\nusers: [1, [2], {name: [x]}]"),
-                                  std::string("\xff\xfe\x01"), std::string("current-context: [c]"), std::string("? {a: b} : c"), std::string()})
+  for (const std::string& text :
+       {std::string(100'000, '['), std::string("&a [*a]"), std::string("contexts: 3\nclusters: {a: b}\nusers: [1, [2], {name: [x]}]"),
+        std::string("\xff\xfe\x01"), std::string("current-context: [c]"), std::string("? {a: b} : c"), std::string()})
     EXPECT_FALSE(load({write("hostile", text)})) << text.substr(0, 30);
 }
 
@@ -129,7 +136,8 @@ TEST_F(Kubeconfig, TokenFilesAndCertificatesAreReadAgain) {
 }
 
 TEST_F(Kubeconfig, BasicAuthenticationAndImpersonation) {
-  const auto headers = current(load({write_config("{server: 'https://a'}", "{username: me, password: 'p:w', as: robot, as-uid: '7'}")})).headers;
+  const auto headers =
+      current(load({write_config("{server: 'https://a'}", "{username: me, password: 'p:w', as: robot, as-uid: '7'}")})).headers;
   EXPECT_EQ(headers.at("Authorization"), "Basic " + base64_encode("me:p:w"));
   EXPECT_EQ(headers.at("Impersonate-User"), "robot");
   EXPECT_EQ(headers.at("Impersonate-Uid"), "7");
@@ -137,10 +145,16 @@ TEST_F(Kubeconfig, BasicAuthenticationAndImpersonation) {
 
 TEST_F(Kubeconfig, ExecPluginsRunOnceUntilTheirCredentialExpiresOrIsRefused) {
   const std::string expires = format_time(clock.now() + Duration(3'600'000));
-  write("plugin", "#!/bin/sh\necho run >> '" + (folder / "runs").string() + "'\nn=$(wc -l < '" + (folder / "runs").string() + "')\n"
-        "echo '{\"apiVersion\":\"client.authentication.k8s.io/v1\",\"kind\":\"ExecCredential\",\"status\":{\"token\":\"'\"$1-$MODE-$n\"'\",\"expirationTimestamp\":\"" +
-        expires + "\"}}'\n", true);
-  const auto context = load({write_config("{server: 'https://a'}", "{exec: {apiVersion: client.authentication.k8s.io/v1, command: ./plugin, args: [get], "
+  write("plugin",
+        "#!/bin/sh\necho run >> '" + (folder / "runs").string() + "'\nn=$(wc -l < '" + (folder / "runs").string() +
+            "')\n"
+            "echo "
+            "'{\"apiVersion\":\"client.authentication.k8s.io/"
+            "v1\",\"kind\":\"ExecCredential\",\"status\":{\"token\":\"'\"$1-$MODE-$n\"'\",\"expirationTimestamp\":\"" +
+            expires + "\"}}'\n",
+        true);
+  const auto context = load({write_config("{server: 'https://a'}",
+                                          "{exec: {apiVersion: client.authentication.k8s.io/v1, command: ./plugin, args: [get], "
                                           "env: [{name: MODE, value: test}]}}")});
   EXPECT_EQ(current(context).headers.at("Authorization"), "Bearer get-test-1");
   EXPECT_EQ(current(context).headers.at("Authorization"), "Bearer get-test-1");
@@ -156,7 +170,8 @@ TEST(ExecPlugin, HearsOfTheClusterAndMayGiveACertificate) {
   http::Endpoint cluster;
   cluster.url = "https://10.0.0.1:6443";
   const auto got = run_exec_plugin(shell(R"sh(case "$KUBERNETES_EXEC_INFO" in *'"server":"https://10.0.0.1:6443"'*) ;; *) exit 3;; esac
-    echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"clientCertificateData":"C","clientKeyData":"K"}}')sh"), cluster);
+    echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"clientCertificateData":"C","clientKeyData":"K"}}')sh"),
+                                   cluster);
   ASSERT_TRUE(got) << to_string(got.error());
   EXPECT_EQ(got->client_certificate, "C");
   EXPECT_EQ(got->client_key, "K");

@@ -10,7 +10,7 @@
 namespace sluice::kube {
 namespace {
 
-constexpr Duration kCheck{100};            // how late run_elected may notice that the lease is lost
+constexpr Duration kCheck{100};  // how late run_elected may notice that the lease is lost
 
 std::string text(const Json& object, std::initializer_list<std::string_view> path) {
   const Json& value = at(object, path);
@@ -53,10 +53,14 @@ LeaderElector::Record LeaderElector::parse(const Json& lease) {
 }
 
 Json LeaderElector::lease(const Record& record) const {
-  Json out = {{"apiVersion", resources::kLeases.api_version()}, {"kind", resources::kLeases.kind},
+  Json out = {{"apiVersion", resources::kLeases.api_version()},
+              {"kind", resources::kLeases.kind},
               {"metadata", {{"namespace", options_.lease.ns}, {"name", options_.lease.name}}},
-              {"spec", {{"holderIdentity", record.holder}, {"leaseDurationSeconds", std::max<long long>(1, record.duration.count() / 1000)},
-                        {"renewTime", record.renewed}, {"leaseTransitions", record.transitions}}}};
+              {"spec",
+               {{"holderIdentity", record.holder},
+                {"leaseDurationSeconds", std::max<long long>(1, record.duration.count() / 1000)},
+                {"renewTime", record.renewed},
+                {"leaseTransitions", record.transitions}}}};
   if (!record.acquired.empty()) out["spec"]["acquireTime"] = record.acquired;
   if (!record.version.empty()) out["metadata"]["resourceVersion"] = record.version;
   return out;
@@ -77,7 +81,8 @@ Duration LeaderElector::failed(const Error& error) {
 }
 
 void LeaderElector::observe(Record record, Duration now) {
-  if (!observed_at_ || !exists_ || record.version != observed_.version || record.renewed != observed_.renewed || record.holder != observed_.holder)
+  if (!observed_at_ || !exists_ || record.version != observed_.version || record.renewed != observed_.renewed ||
+      record.holder != observed_.holder)
     observed_at_ = now;
   observed_ = std::move(record);
   exists_ = true;
@@ -103,7 +108,7 @@ Duration LeaderElector::acquire_or_renew() {
     const bool held_by_other = exists_ && !observed_.holder.empty() && observed_.holder != options_.identity;
     // The holder's own word for how long it holds counts, if it gave one.
     const Duration held_for = std::max(observed_.duration, options_.duration);
-    if (held_by_other) leading_.store(false, std::memory_order_release);   // whoever let it happen, it is not ours any more
+    if (held_by_other) leading_.store(false, std::memory_order_release);  // whoever let it happen, it is not ours any more
     if (held_by_other && clock_.monotonic() < *observed_at_ + held_for) return retry_jittered();
   }
 
@@ -138,7 +143,7 @@ void LeaderElector::release() {
   next.holder.clear();
   next.duration = Duration(1'000);
   next.renewed = format_micro_time(clock_.now());
-  const auto written = api_.update(resources::kLeases, lease(next));   // with our resourceVersion: never another's lease
+  const auto written = api_.update(resources::kLeases, lease(next));  // with our resourceVersion: never another's lease
   exists_ = false;
   if (!written && options_.on_error) options_.on_error(written.error());
 }
@@ -156,14 +161,12 @@ bool run_elected(LeaderElector& elector, std::stop_token stop, const std::functi
   });
   // Renewals may block for as long as a call does; who watches the deadline must not.
   std::jthread renewer([&](std::stop_token token) {
-    while (!token.stop_requested()) {
-      wait(elector.is_leader() ? elector.step() : kCheck, token);
-    }
+    while (!token.stop_requested()) { wait(elector.is_leader() ? elector.step() : kCheck, token); }
   });
   while (!stop.stop_requested() && !finished && elector.is_leader()) wait(kCheck, stop);
   const bool lost = !elector.is_leader();
   worker.request_stop();
-  worker.join();                           // while the renewer still holds the lease for its last writes
+  worker.join();  // while the renewer still holds the lease for its last writes
   renewer.request_stop();
   renewer.join();
   elector.release();

@@ -26,7 +26,7 @@ namespace sluice::kube {
 
 struct LeaderOptions {
   Name lease;
-  std::string identity;                    // of this process, unique: "<pod name>_<random>"
+  std::string identity;  // of this process, unique: "<pod name>_<random>"
   Duration duration{15'000};
   Duration renew_deadline{10'000};
   Duration retry{2'000};
@@ -59,7 +59,7 @@ class LeaderElector {
     std::string acquired;
     std::string renewed;
     int transitions = 0;
-    std::string version;                   // resourceVersion
+    std::string version;  // resourceVersion
   };
   static Record parse(const Json& lease);
   Json lease(const Record& record) const;
@@ -73,9 +73,9 @@ class LeaderElector {
   const Clock& clock_;
   const std::function<double()> unit_;
   Record observed_;
-  bool exists_ = false;                    // the lease object does
-  std::optional<Duration> observed_at_;    // when it last changed, by our monotonic clock
-  std::atomic<long long> leader_until_{0}; // monotonic milliseconds
+  bool exists_ = false;                     // the lease object does
+  std::optional<Duration> observed_at_;     // when it last changed, by our monotonic clock
+  std::atomic<long long> leader_until_{0};  // monotonic milliseconds
   std::atomic<bool> leading_ = false;
 };
 

@@ -164,7 +164,8 @@ TEST(LeaderElection, ARenewalWhoseAnswerWasLostIsReadAgainAndGoesOn) {
 
 TEST(LeaderElection, AWrittenNonsenseLeaseIsReadAsOneWithoutHolder) {
   Fixture f;
-  f.server.lease = Json{{"metadata", {{"resourceVersion", "7"}}}, {"spec", {{"holderIdentity", 3}, {"leaseDurationSeconds", "x"}, {"leaseTransitions", -1}}}};
+  f.server.lease = Json{{"metadata", {{"resourceVersion", "7"}}},
+                        {"spec", {{"holderIdentity", 3}, {"leaseDurationSeconds", "x"}, {"leaseTransitions", -1}}}};
   f.a.step();
   EXPECT_TRUE(f.a.is_leader());
 }
@@ -181,7 +182,8 @@ TEST(LeaderElection, ThereAreNeverTwoLeadersWhateverPausesAndWhateverIsLost) {
     std::vector<std::unique_ptr<LeaderElector>> electors;
     std::vector<bool> busy(5, false);
     for (int i = 0; i < 5; ++i)
-      electors.push_back(std::make_unique<LeaderElector>(server, options(std::string(1, static_cast<char>('a' + i))), clock, [&] { return roll(100) / 100.0; }));
+      electors.push_back(std::make_unique<LeaderElector>(server, options(std::string(1, static_cast<char>('a' + i))), clock,
+                                                         [&] { return roll(100) / 100.0; }));
     int last = -1;
     const auto check = [&] {
       int leaders = 0;
@@ -256,7 +258,7 @@ TEST(LeaderElection, WorkIsStoppedWhenTheLeaseIsLost) {
   ManualClock clock;
   LeaderElector elector(server, options("a"), clock, [] { return 0.5; });
   const bool lost = run_elected(elector, {}, [&](std::stop_token work) {
-    clock.advance(Duration(10'000));       // as if the process had been paused
+    clock.advance(Duration(10'000));  // as if the process had been paused
     while (!work.stop_requested()) std::this_thread::yield();
     EXPECT_FALSE(elector.is_leader());
   });

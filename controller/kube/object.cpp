@@ -33,8 +33,7 @@ std::string_view find(const std::map<std::string, std::string>& map, std::string
 }
 
 bool is_number(std::string_view text) {
-  return !text.empty() && text.size() <= 64 &&
-         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
 std::string_view without_leading_zeros(std::string_view text) {
@@ -74,8 +73,7 @@ ObjectMeta parse_meta(const Json& object) {
   out.name = text(meta, "name");
   out.uid = text(meta, "uid");
   out.resource_version = text(meta, "resourceVersion");
-  if (const Json& generation = at(meta, {"generation"}); generation.is_number_integer())
-    out.generation = generation.get<std::int64_t>();
+  if (const Json& generation = at(meta, {"generation"}); generation.is_number_integer()) out.generation = generation.get<std::int64_t>();
   out.labels = texts(at(meta, {"labels"}));
   out.annotations = texts(at(meta, {"annotations"}));
   out.creation_time = time(meta, "creationTimestamp");

@@ -27,16 +27,16 @@ struct OwnerRef {
 };
 
 struct ObjectMeta {
-  std::string ns;                          // "" for cluster-scoped objects
+  std::string ns;  // "" for cluster-scoped objects
   std::string name;
   std::string uid;
   std::string resource_version;
   std::int64_t generation = 0;
   std::map<std::string, std::string> labels;
   std::map<std::string, std::string> annotations;
-  std::optional<OwnerRef> owner;           // the controller; other owners are left out
+  std::optional<OwnerRef> owner;  // the controller; other owners are left out
   std::optional<Time> creation_time;
-  std::optional<Time> deletion_time;       // set: being deleted, finalizers still hold it
+  std::optional<Time> deletion_time;  // set: being deleted, finalizers still hold it
   std::vector<std::string> finalizers;
 
   Name key() const { return {ns, name}; }

@@ -45,9 +45,9 @@ TEST(Object, VersionsAreComparedAsNumbersOfAnyLength) {
 }
 
 TEST(Object, HostileTextIsAnErrorAndNotACrash) {
-  for (const std::string& text : {std::string("{\"a\":"), std::string("NaN"), std::string("{\"a\":NaN}"), std::string(),
-                                  std::string("{}{}"), std::string("\"\xff\xfe\""), std::string(1'000'000, '['),
-                                  std::string(300, '[') + std::string(300, ']')}) {
+  for (const std::string& text :
+       {std::string("{\"a\":"), std::string("NaN"), std::string("{\"a\":NaN}"), std::string(), std::string("{}{}"),
+        std::string("\"\xff\xfe\""), std::string(1'000'000, '['), std::string(300, '[') + std::string(300, ']')}) {
     const auto parsed = parse_json(text);
     ASSERT_FALSE(parsed) << text.substr(0, 20);
     EXPECT_TRUE(parsed.error().is(Error::Kind::Corrupt));

@@ -19,8 +19,14 @@ bool ends_initial_events(const WatchEvent& event) {
 
 Reflector::Reflector(Api& api, Resource resource, ReflectorOptions options, const Clock& clock, std::function<double()> unit,
                      ReflectorSink& sink)
-    : api_(api), resource_(std::move(resource)), options_(std::move(options)), clock_(clock), unit_(std::move(unit)), sink_(sink),
-      state_(options_.watch_list ? State::WatchList : State::List), backoff_(options_.backoff) {}
+    : api_(api),
+      resource_(std::move(resource)),
+      options_(std::move(options)),
+      clock_(clock),
+      unit_(std::move(unit)),
+      sink_(sink),
+      state_(options_.watch_list ? State::WatchList : State::List),
+      backoff_(options_.backoff) {}
 
 Duration Reflector::step(std::stop_token stop) {
   switch (state_) {
@@ -58,7 +64,8 @@ Duration Reflector::lost(const Error& error) {
 }
 
 Error Reflector::without_version() const {
-  return {Error::Kind::Corrupt, "watch of " + resource_.plural + ": an event without resourceVersion, or no end of the initial events", 0, {}};
+  return {
+      Error::Kind::Corrupt, "watch of " + resource_.plural + ": an event without resourceVersion, or no end of the initial events", 0, {}};
 }
 
 WatchOptions Reflector::watch_options() {
@@ -66,7 +73,8 @@ WatchOptions Reflector::watch_options() {
   options.ns = options_.ns;
   options.label_selector = options_.label_selector;
   options.field_selector = options_.field_selector;
-  options.timeout = options_.watch_timeout + Duration(static_cast<long long>(unit_() * static_cast<double>(options_.watch_timeout.count())));
+  options.timeout =
+      options_.watch_timeout + Duration(static_cast<long long>(unit_() * static_cast<double>(options_.watch_timeout.count())));
   return options;
 }
 
@@ -83,7 +91,7 @@ Duration Reflector::list() {
   sink_.begin();
   for (Json& object : listed->items) {
     sink_.add(object);
-    object = nullptr;                      // the projection is kept, the document is not
+    object = nullptr;  // the projection is kept, the document is not
   }
   position_ = listed->resource_version;
   sink_.commit(position_);

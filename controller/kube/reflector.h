@@ -29,7 +29,7 @@ class ReflectorSink {
 };
 
 struct ReflectorOptions {
-  std::string ns{};                        // empty: all namespaces
+  std::string ns{};  // empty: all namespaces
   std::string label_selector{};
   std::string field_selector{};
   int page_size = 500;
@@ -37,8 +37,8 @@ struct ReflectorOptions {
   // that refuses it is listed instead.
   bool watch_list = false;
   Backoff backoff{Duration(800), Duration(10'000)};  // the longest wait is what an outage of the API server adds to a rollback
-  Duration watch_timeout{300'000};         // a watch lasts between this and twice this, jittered
-  Duration short_watch{1'000};             // one that ends sooner than this without an event counts as a failure
+  Duration watch_timeout{300'000};                   // a watch lasts between this and twice this, jittered
+  Duration short_watch{1'000};                       // one that ends sooner than this without an event counts as a failure
   // Called with each error (also those that are only retried), for logs and metrics.
   std::function<void(const Error&)> on_error{};
 };
@@ -46,8 +46,7 @@ struct ReflectorOptions {
 class Reflector {
  public:
   // unit: uniform in [0, 1), for jitter. All references must outlive the reflector.
-  Reflector(Api& api, Resource resource, ReflectorOptions options, const Clock& clock, std::function<double()> unit,
-            ReflectorSink& sink);
+  Reflector(Api& api, Resource resource, ReflectorOptions options, const Clock& clock, std::function<double()> unit, ReflectorSink& sink);
 
   // One list or one watch. Returns how long to wait before the next step.
   Duration step(std::stop_token stop);

@@ -20,7 +20,8 @@ struct Fixture {
   std::vector<std::string> changes;
   Informer<Thing> things;
 
-  explicit Fixture(ReflectorOptions options = {}) : things(api, resources::kConfigMaps, parse_thing, with_errors(std::move(options)), clock, [] { return 0.5; }) {
+  explicit Fixture(ReflectorOptions options = {})
+      : things(api, resources::kConfigMaps, parse_thing, with_errors(std::move(options)), clock, [] { return 0.5; }) {
     things.on_change([this](const Change<Thing>& change) {
       changes.push_back((!change.before ? "+" : change.after ? "~" : "-") + change.key().name);
     });
@@ -56,7 +57,7 @@ TEST(Watch, A410InsideTheStreamRelistsWithoutForgettingDeletions) {
   Fixture f;
   f.api.lists.push_back(List{{object("a", "1"), object("b", "2")}, "10"});
   f.api.watches.push_back({{modified(object("a", "11"))}, fail(Error::Kind::Expired, "too old resource version")});
-  f.api.lists.push_back(List{{object("a", "11"), object("c", "15")}, "20"});   // b was deleted while nobody looked
+  f.api.lists.push_back(List{{object("a", "11"), object("c", "15")}, "20"});  // b was deleted while nobody looked
   f.api.watches.push_back({});
   for (int i = 0; i < 4; ++i) {
     f.things.step();
@@ -176,7 +177,9 @@ ReflectorOptions streaming() {
 
 TEST(WatchList, PublishesAtOnceWhenTheInitialEventsEnd) {
   Fixture f(streaming());
-  f.api.watches.push_back({{added(object("a", "1")), added(object("b", "2")), bookmark("10", {{"k8s.io/initial-events-end", "true"}}), deleted(object("a", "11"))}, {}});
+  f.api.watches.push_back({{added(object("a", "1")), added(object("b", "2")), bookmark("10", {{"k8s.io/initial-events-end", "true"}}),
+                            deleted(object("a", "11"))},
+                           {}});
   f.api.watches.push_back({});
   f.things.step();
   EXPECT_TRUE(f.things.has_synced());

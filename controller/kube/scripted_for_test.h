@@ -26,7 +26,7 @@ class ScriptedTransport final : public http::Transport {
   std::deque<Expected<http::Response>> answers;
   std::deque<StreamScript> streams;
   std::vector<http::Request> requests;
-  std::vector<std::string> made_for;       // client certificates of the endpoints that a transport was made for
+  std::vector<std::string> made_for;  // client certificates of the endpoints that a transport was made for
 
   Expected<http::Response> send(const http::Request& request, std::stop_token stop) override {
     requests.push_back(request);
@@ -61,7 +61,8 @@ struct ScriptedHttp {
   HttpApi api;
 
   explicit ScriptedHttp(HttpApiOptions options = {}, std::shared_ptr<CredentialSource> credentials = nullptr)
-      : api(credentials ? credentials : std::make_shared<StaticCredentials>(Credentials{{"https://k8s", {}, ""}, "", {}}),
+      : api(
+            credentials ? credentials : std::make_shared<StaticCredentials>(Credentials{{"https://k8s", {}, ""}, "", {}}),
             [transport = transport](const http::Endpoint& endpoint) -> Expected<std::shared_ptr<http::Transport>> {
               transport->made_for.push_back(endpoint.tls.client_certificate);
               return transport;
@@ -118,8 +119,10 @@ class ScriptedApi : public Api {
 };
 
 inline Json object(const std::string& name, const std::string& version, const std::string& uid = "", Json more = Json::object()) {
-  Json out = {{"kind", "ConfigMap"}, {"apiVersion", "v1"},
-              {"metadata", {{"namespace", "shop"}, {"name", name}, {"uid", uid.empty() ? "uid-" + name : uid}, {"resourceVersion", version}}}};
+  Json out = {
+      {"kind", "ConfigMap"},
+      {"apiVersion", "v1"},
+      {"metadata", {{"namespace", "shop"}, {"name", name}, {"uid", uid.empty() ? "uid-" + name : uid}, {"resourceVersion", version}}}};
   out.update(more, true);
   return out;
 }

@@ -38,7 +38,7 @@ Error::Kind kind_of(int code, const std::string& reason) {
     default: break;
   }
   if (code >= 400 && code < 500) return Invalid;
-  return Unavailable;                      // 5xx, and redirects, which the API server itself never sends
+  return Unavailable;  // 5xx, and redirects, which the API server itself never sends
 }
 
 }  // namespace

@@ -216,7 +216,7 @@ class Store {
       auto object = std::make_shared<T>(project_(json));
       if (object->meta.name.empty() || object->meta.uid.empty()) return std::nullopt;
       return Ptr(std::move(object));
-    } catch (const std::exception&) {      // JSON of a shape that the projection did not expect
+    } catch (const std::exception&) {  // JSON of a shape that the projection did not expect
       return std::nullopt;
     }
   }
@@ -327,13 +327,13 @@ class Store {
   std::map<Name, Ptr> objects_;
   Names owners_;
   std::map<std::string, Index> indexes_;
-  std::unordered_map<std::string, std::string> buried_;   // uids seen deleted -> version of the deletion
-  std::deque<std::string> burials_;         // the same, oldest first
-  std::map<std::string, Name> awaited_;     // versions that were merged and that the watch has not brought yet
+  std::unordered_map<std::string, std::string> buried_;  // uids seen deleted -> version of the deletion
+  std::deque<std::string> burials_;                      // the same, oldest first
+  std::map<std::string, Name> awaited_;                  // versions that were merged and that the watch has not brought yet
   std::string position_;
   std::size_t malformed_ = 0;
   bool synced_ = false;
-  std::map<Name, Ptr> arriving_;            // of the reflector's thread only
+  std::map<Name, Ptr> arriving_;  // of the reflector's thread only
 };
 
 }  // namespace sluice::kube

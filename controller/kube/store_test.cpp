@@ -164,8 +164,9 @@ TEST(Store, IndexesFollowEveryChange) {
   store.index_label("app");
   store.index("value", [](const Thing& thing) { return std::vector<std::string>{thing.value}; });
   const auto make = [](const std::string& name, const std::string& version, const std::string& app, const std::string& owner) {
-    return object(name, version, "", {{"data", {{"value", "v" + version}}},
-        {"metadata", {{"labels", {{"app", app}}}, {"ownerReferences", {{{"controller", true}, {"uid", owner}}}}}}});
+    return object(name, version, "",
+                  {{"data", {{"value", "v" + version}}},
+                   {"metadata", {{"labels", {{"app", app}}}, {"ownerReferences", {{{"controller", true}, {"uid", owner}}}}}}});
   };
   list(store, {make("a", "1", "web", "o1"), make("b", "2", "web", "o2"), object("bare", "3")}, "10");
   EXPECT_THAT(names(store.by_label("app", "web")), ElementsAre("a", "b"));
@@ -197,7 +198,7 @@ TEST(Store, RandomOrdersOfEventsListsAndOwnWritesEndInTheServersState) {
     Store<Thing> store(parse_thing);
     std::map<std::string, Json> server;
     std::vector<WatchEvent> log;
-    std::vector<Json> results;             // of own writes, not merged yet
+    std::vector<Json> results;  // of own writes, not merged yet
     std::size_t seen = 0;
     int version = 1, uid = 0;
     list(store, {}, "1");
@@ -205,9 +206,10 @@ TEST(Store, RandomOrdersOfEventsListsAndOwnWritesEndInTheServersState) {
       const std::string name(1, static_cast<char>('a' + roll(4)));
       switch (roll(6)) {
         case 0:
-        case 1: {                          // somebody, maybe we, writes
+        case 1: {  // somebody, maybe we, writes
           const bool fresh = !server.contains(name);
-          Json json = object(name, std::to_string(++version), fresh ? "u" + std::to_string(++uid) : server[name]["metadata"]["uid"].get<std::string>());
+          Json json = object(name, std::to_string(++version),
+                             fresh ? "u" + std::to_string(++uid) : server[name]["metadata"]["uid"].get<std::string>());
           server[name] = json;
           log.push_back({fresh ? WatchEvent::Type::Added : WatchEvent::Type::Modified, json});
           if (roll(2) == 0) results.push_back(json);

@@ -10,7 +10,8 @@ Expected<bool> WatchDecoder::feed(std::string_view chunk, const OnWatchEvent& on
     const std::size_t end = chunk.find('\n');
     const std::string_view piece = chunk.substr(0, end);
     if (rest_.size() + piece.size() > max_line_)
-      return fail(Error::Kind::Corrupt, "watch of " + resource_.plural + ": an event is larger than " + std::to_string(max_line_) + " bytes");
+      return fail(Error::Kind::Corrupt,
+                  "watch of " + resource_.plural + ": an event is larger than " + std::to_string(max_line_) + " bytes");
     if (end == std::string_view::npos) {
       rest_ += piece;
       return true;
@@ -18,7 +19,7 @@ Expected<bool> WatchDecoder::feed(std::string_view chunk, const OnWatchEvent& on
     chunk.remove_prefix(end + 1);
     Expected<bool> more = true;
     if (rest_.empty()) {
-      more = line(piece, on_event);        // the common case: no copy
+      more = line(piece, on_event);  // the common case: no copy
     } else {
       rest_ += piece;
       more = line(rest_, on_event);
@@ -44,7 +45,7 @@ Expected<bool> WatchDecoder::line(std::string_view text, const OnWatchEvent& on_
   else if (name == "DELETED") event.type = WatchEvent::Type::Deleted;
   else if (name == "BOOKMARK") event.type = WatchEvent::Type::Bookmark;
   else if (name == "ERROR") return Unexpected(error_of_status((*json)["object"], 0, "watch of " + resource_.plural));
-  else return true;                        // a type of the future is none of ours
+  else return true;  // a type of the future is none of ours
   event.object = std::move((*json)["object"]);
   if (event.type != WatchEvent::Type::Bookmark) normalise(event.object, resource_);
   return on_event(event);

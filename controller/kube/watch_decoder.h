@@ -14,8 +14,7 @@ namespace sluice::kube {
 
 class WatchDecoder {
  public:
-  explicit WatchDecoder(const Resource& resource, std::size_t max_line = 16 * 1024 * 1024)
-      : resource_(resource), max_line_(max_line) {}
+  explicit WatchDecoder(const Resource& resource, std::size_t max_line = 16 * 1024 * 1024) : resource_(resource), max_line_(max_line) {}
 
   // Hands every event that the chunk completes to on_event. Value false: on_event said false, feed no more.
   // Errors: Expired (an ERROR event with 410), what the Status of another ERROR event says, Corrupt.
@@ -26,7 +25,7 @@ class WatchDecoder {
 
   const Resource resource_;
   const std::size_t max_line_;
-  std::string rest_;                       // the beginning of a line whose end has not come yet
+  std::string rest_;  // the beginning of a line whose end has not come yet
 };
 
 }  // namespace sluice::kube

@@ -72,9 +72,7 @@ class WorkQueueCore {
   }
 
   // When the next delay ends; empty if none is running.
-  std::optional<Duration> next_due() const {
-    return waiting_.empty() ? std::nullopt : std::optional<Duration>(waiting_.begin()->first);
-  }
+  std::optional<Duration> next_due() const { return waiting_.empty() ? std::nullopt : std::optional<Duration>(waiting_.begin()->first); }
   std::size_t ready() const { return ready_.size(); }
   std::size_t waiting() const { return waiting_.size(); }
   std::size_t processing() const { return processing_.size(); }
@@ -85,7 +83,7 @@ class WorkQueueCore {
 
  private:
   const Backoff backoff_;
-  std::deque<Key> ready_;                  // dirty and not processing, in order of arrival
+  std::deque<Key> ready_;  // dirty and not processing, in order of arrival
   std::set<Key> dirty_;
   std::set<Key> processing_;
   std::map<Key, Duration> due_;

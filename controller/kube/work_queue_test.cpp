@@ -112,9 +112,7 @@ TEST(WorkQueue, BehavesAsTheNaiveModelUnderRandomOperations) {
             model.processing.erase(key);
           }
           break;
-        case 4:
-          now += roll(30);
-          break;
+        case 4: now += roll(30); break;
       }
       ASSERT_EQ(queue.processing(), model.processing.size());
     }

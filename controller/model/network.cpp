@@ -38,8 +38,8 @@ EndpointSlice parse_endpoint_slice(const Json& object) {
   if (label != slice.meta.labels.end()) slice.service = label->second;
   for (const Json& endpoint : read::array(object, {"endpoints"})) {
     const bool is_pod = read::text(endpoint, {"targetRef", "kind"}) == "Pod";
-    slice.endpoints.push_back({is_pod ? read::text(endpoint, {"targetRef", "name"}) : "",
-                               read::boolean(endpoint, {"conditions", "ready"}, true)});
+    slice.endpoints.push_back(
+        {is_pod ? read::text(endpoint, {"targetRef", "name"}) : "", read::boolean(endpoint, {"conditions", "ready"}, true)});
   }
   return slice;
 }
@@ -70,9 +70,8 @@ HttpRoute parse_http_route(const Json& object) {
 }
 
 bool HttpRoute::observed() const {
-  return !parents.empty() && std::all_of(parents.begin(), parents.end(), [&](const Parent& parent) {
-    return parent.observed_generation >= meta.generation;
-  });
+  return !parents.empty() &&
+         std::all_of(parents.begin(), parents.end(), [&](const Parent& parent) { return parent.observed_generation >= meta.generation; });
 }
 
 std::string HttpRoute::trouble() const {

@@ -14,8 +14,8 @@ namespace sluice::model {
 struct Service {
   ObjectMeta meta;
   Labels selector;
-  Json ports = Json::array();          // as the API returns them; copied to the canary Service
-  std::string pin() const;             // value of the mark sluice.dev/pin, "" if not pinned
+  Json ports = Json::array();  // as the API returns them; copied to the canary Service
+  std::string pin() const;     // value of the mark sluice.dev/pin, "" if not pinned
 
   // The selector without pod-template-hash matches these labels. A Service without selector matches nothing.
   bool covers(const Labels& labels) const;
@@ -23,9 +23,9 @@ struct Service {
 
 struct EndpointSlice {
   ObjectMeta meta;
-  std::string service;                 // label kubernetes.io/service-name
+  std::string service;  // label kubernetes.io/service-name
   struct Endpoint {
-    std::string pod;                   // targetRef.name, "" if it is not a pod
+    std::string pod;  // targetRef.name, "" if it is not a pod
     bool ready = false;
     bool operator==(const Endpoint&) const = default;
   };
@@ -34,13 +34,13 @@ struct EndpointSlice {
 
 struct HttpRoute {
   ObjectMeta meta;
-  Json rules = Json::array();          // spec.rules, as the API returns them
+  Json rules = Json::array();  // spec.rules, as the API returns them
   std::vector<std::string> hostnames;
 
   struct Parent {
-    std::string name;                  // "namespace/gateway"
-    bool accepted = false;             // condition Accepted is True
-    std::string trouble;               // reason and message of a condition that is not as it should be
+    std::string name;                      // "namespace/gateway"
+    bool accepted = false;                 // condition Accepted is True
+    std::string trouble;                   // reason and message of a condition that is not as it should be
     std::int64_t observed_generation = 0;  // smallest of its conditions
   };
   std::vector<Parent> parents;

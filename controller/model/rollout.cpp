@@ -55,10 +55,10 @@ std::vector<Step> read_steps(const Json& spec, bool ratio, Reader& reader) {
     step.weight = static_cast<int>(read::integer(entry, {"weight"}, -1));
     step.hold = reader.duration(entry, {"hold"}, field + ".hold", step.hold);
     step.replicas = number_or_text(read::at(entry, {"replicas"}));
-    if (step.weight < 0 || step.weight > 100)
-      reader.wrong(field + ".weight", "must be a whole number from 0 to 100");
+    if (step.weight < 0 || step.weight > 100) reader.wrong(field + ".weight", "must be a whole number from 0 to 100");
     else if (!steps.empty() && step.weight <= steps.back().weight)
-      reader.wrong(field + ".weight", "is " + std::to_string(step.weight) + ", but weights must rise from step to step: the one before is " +
+      reader.wrong(field + ".weight", "is " + std::to_string(step.weight) +
+                                          ", but weights must rise from step to step: the one before is " +
                                           std::to_string(steps.back().weight));
     if (ratio && step.weight > 50)
       reader.wrong(field + ".weight", "is " + std::to_string(step.weight) +
@@ -85,8 +85,7 @@ Slo read_slo(const Json& entry, const std::string& field, Reader& reader) {
   Slo slo;
   const Json& error_rate = read::at(entry, {"errorRate"});
   const Json& latency = read::at(entry, {"latency"});
-  if (error_rate.is_object() == latency.is_object())
-    reader.wrong(field, "must have exactly one of errorRate and latency");
+  if (error_rate.is_object() == latency.is_object()) reader.wrong(field, "must have exactly one of errorRate and latency");
   slo.kind = latency.is_object() ? Slo::Kind::Latency : Slo::Kind::ErrorRate;
   const bool is_latency = slo.kind == Slo::Kind::Latency;
   const Json& body = is_latency ? latency : error_rate;
@@ -142,10 +141,8 @@ Analysis read_analysis(const Json& json, Reader& reader) {
   if (const std::string unready = number_or_text(read::at(json, {"pods", "maxUnready"})); !unready.empty()) a.max_unready = unready;
   if (const auto unready = scaled_count(a.max_unready, 100); !unready) reader.wrong("analysis.pods.maxUnready", unready.error().message);
   if (a.interval < Duration(1000)) reader.wrong("analysis.interval", "is " + format_duration(a.interval) + ": at least 1s");
-  if (a.false_rollback <= 0 || a.false_rollback > 0.5)
-    reader.wrong("analysis.falseRollback", "must be above 0% and at most 50%");
-  if (a.false_promotion <= 0 || a.false_promotion > 0.5)
-    reader.wrong("analysis.falsePromotion", "must be above 0% and at most 50%");
+  if (a.false_rollback <= 0 || a.false_rollback > 0.5) reader.wrong("analysis.falseRollback", "must be above 0% and at most 50%");
+  if (a.false_promotion <= 0 || a.false_promotion > 0.5) reader.wrong("analysis.falsePromotion", "must be above 0% and at most 50%");
   return a;
 }
 
@@ -173,8 +170,7 @@ Rollout parse_rollout(const Json& object) {
   r.analysis = read_analysis(read::at(spec, {"analysis"}), reader);
   const std::string capacity = read::text(spec, {"promotion", "capacity"}, "Full");
   r.rolling_capacity = capacity == "Rolling";
-  if (capacity != "Full" && capacity != "Rolling")
-    reader.wrong("promotion.capacity", "is \"" + capacity + "\": write Full or Rolling");
+  if (capacity != "Full" && capacity != "Rolling") reader.wrong("promotion.capacity", "is \"" + capacity + "\": write Full or Rolling");
   r.progress_deadline = reader.duration(spec, {"progressDeadline"}, "progressDeadline", r.progress_deadline);
   r.settle = reader.duration(spec, {"settle"}, "settle", r.settle);
   r.history_limit = static_cast<int>(std::clamp<std::int64_t>(read::integer(spec, {"historyLimit"}, 10), 1, 100));

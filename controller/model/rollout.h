@@ -20,9 +20,9 @@ using kube::Json;
 using kube::ObjectMeta;
 
 struct Step {
-  int weight = 0;                      // percent of the Service's traffic
-  Duration hold{120'000};              // from the moment the weight was observed
-  std::string replicas;                // "3", "25%"; "": ceil(weight%) of the target's
+  int weight = 0;          // percent of the Service's traffic
+  Duration hold{120'000};  // from the moment the weight was observed
+  std::string replicas;    // "3", "25%"; "": ceil(weight%) of the target's
   bool operator==(const Step&) const = default;
 };
 
@@ -33,18 +33,18 @@ struct Slo {
   enum class Kind { ErrorRate, Latency };
   std::string name;
   Kind kind = Kind::ErrorRate;
-  std::string total;                   // error rate: selectors of counters
+  std::string total;  // error rate: selectors of counters
   std::string errors;
-  double relative = 0.10;              // tolerated: baseline * (1 + relative) + absolute
+  double relative = 0.10;  // tolerated: baseline * (1 + relative) + absolute
   double absolute = 1e-4;
-  std::string histogram;               // latency
+  std::string histogram;  // latency
   Duration threshold{0};
-  std::optional<double> objective;     // 0.999; burning its budget also fails
+  std::optional<double> objective;  // 0.999; burning its budget also fails
   bool operator==(const Slo&) const = default;
 };
 
 struct Analysis {
-  std::string address;                 // "": the operator's --prometheus
+  std::string address;  // "": the operator's --prometheus
   std::string selector;
   Duration interval{15'000};
   Duration warmup{30'000};
@@ -59,27 +59,27 @@ struct Analysis {
   OnInconclusive on_inconclusive = OnInconclusive::Pause;
   Duration max_duration{7'200'000};
   std::vector<Slo> slos;
-  int max_restarts = 2;                // pods: of one canary pod
-  std::string max_unready = "50%";     // pods: share of the canary that may be not ready once it was available
+  int max_restarts = 2;             // pods: of one canary pod
+  std::string max_unready = "50%";  // pods: share of the canary that may be not ready once it was available
   bool operator==(const Analysis&) const = default;
 };
 
 struct Rollout {
   ObjectMeta meta;
-  std::string target;                  // Deployment
+  std::string target;  // Deployment
   bool paused = false;
   std::string service;
-  std::string route;                   // "": replica-ratio mode
-  std::vector<std::string> rules;      // names of rules; empty: every rule that names the Service
+  std::string route;               // "": replica-ratio mode
+  std::vector<std::string> rules;  // names of rules; empty: every rule that names the Service
   std::vector<Step> steps;
   Analysis analysis;
-  bool rolling_capacity = false;       // promotion.capacity: Rolling
+  bool rolling_capacity = false;  // promotion.capacity: Rolling
   Duration progress_deadline{600'000};
   Duration settle{5'000};
   int history_limit = 10;
 
-  std::string invalid;                 // "": the spec is good
-  std::string plan_digest;             // of what may not change in mid-run: traffic, steps, analysis
+  std::string invalid;      // "": the spec is good
+  std::string plan_digest;  // of what may not change in mid-run: traffic, steps, analysis
   RolloutStatus status;
 
   bool ratio_mode() const { return route.empty(); }

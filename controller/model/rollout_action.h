@@ -16,12 +16,12 @@ struct RolloutAction {
   kube::ObjectMeta meta;
   std::string rollout;
   Kind kind = Kind::Unknown;
-  std::string action;                  // as written
-  std::int64_t revision = 0;           // run that the person saw; 0: not said
+  std::string action;         // as written
+  std::int64_t revision = 0;  // run that the person saw; 0: not said
   std::string reason;
   std::string requested_by;
-  std::string phase;                   // "", Applied, Refused
-  std::optional<Time> answered_at;     // as the operator wrote it
+  std::string phase;                // "", Applied, Refused
+  std::optional<Time> answered_at;  // as the operator wrote it
   bool answered() const { return !phase.empty(); }
 };
 

@@ -68,9 +68,7 @@ std::optional<Time> time_at(const Json& json, const char* key) {
   return time ? std::optional<Time>(*time) : std::nullopt;
 }
 
-int int_at(const Json& json, std::initializer_list<const char*> path) {
-  return static_cast<int>(read::integer(json, path));
-}
+int int_at(const Json& json, std::initializer_list<const char*> path) { return static_cast<int>(read::integer(json, path)); }
 
 Json to_json(const SloStatus& slo) {
   return {{"name", slo.name},
@@ -230,13 +228,13 @@ Json to_json(const RolloutStatus& status) {
     if (!entry.breach.empty()) json["history"].back()["breach"] = entry.breach;
   }
   for (const Condition& condition : status.conditions) {
-    json["conditions"].push_back({{"type", condition.type},
-                                  {"status", condition.status},
-                                  {"reason", condition.reason},
-                                  {"message", condition.message},
-                                  {"observedGeneration", condition.observed_generation},
-                                  {"lastTransitionTime", format_time(std::chrono::floor<std::chrono::seconds>(
-                                                             condition.last_transition))}});
+    json["conditions"].push_back(
+        {{"type", condition.type},
+         {"status", condition.status},
+         {"reason", condition.reason},
+         {"message", condition.message},
+         {"observedGeneration", condition.observed_generation},
+         {"lastTransitionTime", format_time(std::chrono::floor<std::chrono::seconds>(condition.last_transition))}});
   }
   return json;
 }
@@ -265,9 +263,8 @@ RolloutStatus parse_rollout_status(const Json& json) {
                               int_at(entry, {"maxWeight"}), read::number(entry, {"excessFailures"}), read::text(entry, {"breach"})});
   }
   for (const Json& condition : read::array(json, {"conditions"})) {
-    status.conditions.push_back({read::text(condition, {"type"}), read::text(condition, {"status"}),
-                                 read::text(condition, {"reason"}), read::text(condition, {"message"}),
-                                 read::integer(condition, {"observedGeneration"}),
+    status.conditions.push_back({read::text(condition, {"type"}), read::text(condition, {"status"}), read::text(condition, {"reason"}),
+                                 read::text(condition, {"message"}), read::integer(condition, {"observedGeneration"}),
                                  time_at(condition, "lastTransitionTime").value_or(Time{})});
   }
   return status;

@@ -13,38 +13,36 @@ namespace sluice::model {
 
 using kube::Json;
 
-enum class Phase {
-  Initializing, Healthy, Progressing, AwaitingApproval, Holding, Promoting, RollingBack, RolledBack, Paused, Invalid
-};
+enum class Phase { Initializing, Healthy, Progressing, AwaitingApproval, Holding, Promoting, RollingBack, RolledBack, Paused, Invalid };
 
 // Where a run stands in the protocol. Up to Switching a run can retreat; from Moving on there is only forward.
 enum class Stage {
-  Pinning,    // Services are pinned to the stable ReplicaSet (route mode)
-  Creating,   // the canary ReplicaSet and its Service come up
-  Joining,    // the canary joins the route at weight 0 (route mode)
-  Stepping,   // traffic goes up step by step and is judged
-  Filling,    // the canary grows to the Deployment's size
-  Switching,  // the Services are moved to the canary
-  Draining,   // the route goes back to what it was
-  Moving,     // the canary's pods become the Deployment's
-  Releasing,  // the Deployment is handed back
-  Retreating, // all traffic back, then everything of ours away
+  Pinning,     // Services are pinned to the stable ReplicaSet (route mode)
+  Creating,    // the canary ReplicaSet and its Service come up
+  Joining,     // the canary joins the route at weight 0 (route mode)
+  Stepping,    // traffic goes up step by step and is judged
+  Filling,     // the canary grows to the Deployment's size
+  Switching,   // the Services are moved to the canary
+  Draining,    // the route goes back to what it was
+  Moving,      // the canary's pods become the Deployment's
+  Releasing,   // the Deployment is handed back
+  Retreating,  // all traffic back, then everything of ours away
 };
 
 // How a run ended.
 enum class Outcome {
   Promoted,
-  RolledBack,   // judged bad, or its pods failed
-  Aborted,      // by a RolloutAction
-  Cancelled,    // the template went back to the stable one
-  Superseded,   // the template changed again
-  Restarted,    // steps, traffic or analysis changed
-  Left,         // the Rollout or its Deployment was deleted
+  RolledBack,  // judged bad, or its pods failed
+  Aborted,     // by a RolloutAction
+  Cancelled,   // the template went back to the stable one
+  Superseded,  // the template changed again
+  Restarted,   // steps, traffic or analysis changed
+  Left,        // the Rollout or its Deployment was deleted
 };
 
 struct SloStatus {
   std::string name;
-  std::string verdict;                 // NoData, Judging, Hold, Breach, Pass (judge/verdict.h)
+  std::string verdict;  // NoData, Judging, Hold, Breach, Pass (judge/verdict.h)
   double canary = 0, baseline = 0, limit = 0, estimate = 0, evidence = 0;
   double canary_requests = 0, baseline_requests = 0;
   std::string message;
@@ -55,41 +53,41 @@ struct Run {
   std::int64_t revision = 0;
   std::string template_digest;
   std::string plan_digest;
-  std::string stable;                  // ReplicaSet that serves
+  std::string stable;  // ReplicaSet that serves
   std::string stable_hash;
-  std::string canary;                  // ReplicaSet under analysis
-  bool borrowed = false;               // the canary is an old ReplicaSet of the Deployment
-  std::string service;                 // the references this run works on, whatever the spec says now
-  std::string route;                   // "": ratio mode
+  std::string canary;     // ReplicaSet under analysis
+  bool borrowed = false;  // the canary is an old ReplicaSet of the Deployment
+  std::string service;    // the references this run works on, whatever the spec says now
+  std::string route;      // "": ratio mode
   Stage stage = Stage::Pinning;
-  int part = 0;                        // ordered parts of a stage, see engine/
-  int step = 0;                        // from 1
-  int weight = 0;                      // desired percent
+  int part = 0;    // ordered parts of a stage, see engine/
+  int step = 0;    // from 1
+  int weight = 0;  // desired percent
   int weight_observed = 0;
   int max_weight = 0;
   int canary_desired = 0, canary_ready = 0;
-  int canary_reached = 0;              // replicas that were once all ready: losing pods is measured against it
-  bool promote = false;                // a RolloutAction said Promote: skip the rest
+  int canary_reached = 0;  // replicas that were once all ready: losing pods is measured against it
+  bool promote = false;    // a RolloutAction said Promote: skip the rest
   Time started;
-  std::optional<Time> step_started;    // the step's weight was observed
+  std::optional<Time> step_started;  // the step's weight was observed
   std::optional<Time> hold_until;
   std::optional<Time> settle_until;
   std::optional<Time> progress_deadline;  // by when the canary pods must be available
-  std::optional<Time> repaired;        // last repair of a drifted route
-  std::optional<Time> tick_from;       // samples after this were not judged yet
-  std::optional<Time> tick_tried;      // samples up to this were asked for, in vain if later than tick_from
+  std::optional<Time> repaired;           // last repair of a drifted route
+  std::optional<Time> tick_from;          // samples after this were not judged yet
+  std::optional<Time> tick_tried;         // samples up to this were asked for, in vain if later than tick_from
   std::optional<Time> no_data_since;
-  Duration spacing{0};                 // between scrapes, as last seen
-  bool no_data_told = false;           // the event went out
-  bool inconclusive = false;           // maxDuration is over without proof either way
-  std::string missing;                 // what no data means right now, in words
-  Duration judged{0};                  // time on steps with data; maxDuration counts this
-  Duration baked{0};                   // of it, on the last step below 100
+  Duration spacing{0};        // between scrapes, as last seen
+  bool no_data_told = false;  // the event went out
+  bool inconclusive = false;  // maxDuration is over without proof either way
+  std::string missing;        // what no data means right now, in words
+  Duration judged{0};         // time on steps with data; maxDuration counts this
+  Duration baked{0};          // of it, on the last step below 100
   int baked_ticks = 0;
-  std::string judge;                   // state of the judge, opaque
+  std::string judge;  // state of the judge, opaque
   std::vector<SloStatus> slos;
-  std::optional<Outcome> outcome;      // set once it is decided
-  std::string why;                     // the sentence of the outcome
+  std::optional<Outcome> outcome;  // set once it is decided
+  std::string why;                 // the sentence of the outcome
 };
 
 struct HistoryEntry {
@@ -99,12 +97,12 @@ struct HistoryEntry {
   Time started, ended;
   int max_weight = 0;
   double excess_failures = 0;
-  std::string breach;                  // the SLO that was breached, "" if none was
+  std::string breach;  // the SLO that was breached, "" if none was
 };
 
 struct Condition {
   std::string type;
-  std::string status;                  // True, False, Unknown
+  std::string status;  // True, False, Unknown
   std::string reason;
   std::string message;
   std::int64_t observed_generation = 0;
@@ -119,13 +117,13 @@ struct RolloutStatus {
   std::string next_action;
   std::string step_text, weight_text, slo_text;  // printer columns
   std::string stable_replica_set;
-  std::int64_t revision = 0;           // of the newest run
-  std::string refused_digest;          // template that a run refused: not tried again until it changes or a Retry
+  std::int64_t revision = 0;   // of the newest run
+  std::string refused_digest;  // template that a run refused: not tried again until it changes or a Retry
   std::string refused_why;
-  std::string last_action;             // uid of the RolloutAction applied last
-  std::vector<std::string> warnings;   // what will hurt, found at adoption
+  std::string last_action;            // uid of the RolloutAction applied last
+  std::vector<std::string> warnings;  // what will hurt, found at adoption
   std::optional<Run> run;
-  std::vector<HistoryEntry> history;   // newest first
+  std::vector<HistoryEntry> history;  // newest first
   std::vector<Condition> conditions;
 
   const Condition* condition(const std::string& type) const;

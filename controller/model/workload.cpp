@@ -18,8 +18,8 @@ std::string trouble_of(const Json& container) {
   }
   const Json& terminated = read::at(container, {"state", "terminated"});
   if (terminated.is_object())
-    return read::text(terminated, {"reason"}, "Terminated") + " (exit code " +
-           std::to_string(read::integer(terminated, {"exitCode"})) + ")";
+    return read::text(terminated, {"reason"}, "Terminated") + " (exit code " + std::to_string(read::integer(terminated, {"exitCode"})) +
+           ")";
   return "";
 }
 

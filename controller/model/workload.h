@@ -29,10 +29,10 @@ struct Deployment {
   int replicas = 1;
   bool paused = false;
   std::string strategy = "RollingUpdate";
-  Json max_surge = "25%";              // number or percentage
+  Json max_surge = "25%";  // number or percentage
   int min_ready_seconds = 0;
   int progress_deadline_seconds = 600;
-  Labels selector;                     // matchLabels
+  Labels selector;  // matchLabels
   bool selector_has_expressions = false;
   Labels template_labels;
   std::string template_digest;
@@ -51,12 +51,12 @@ struct Deployment {
 struct ReplicaSet {
   ObjectMeta meta;
   int replicas = 0;
-  std::string hash;                    // pod-template-hash of its selector
+  std::string hash;  // pod-template-hash of its selector
   std::string template_digest;
   struct {
     std::int64_t observed_generation = 0;
     int replicas = 0, ready = 0, available = 0;
-    std::string failure;               // message of condition ReplicaFailure, "" if none
+    std::string failure;  // message of condition ReplicaFailure, "" if none
   } status;
 
   bool owned_by(const std::string& uid) const { return meta.owner && meta.owner->uid == uid; }
@@ -67,8 +67,8 @@ struct Pod {
   std::string phase;
   bool ready = false;
   int restarts = 0;
-  std::string trouble;                 // why a container is waiting or died, "" if all is well
-  std::optional<Time> started;         // when its first container started running; warm-up counts from here
+  std::string trouble;          // why a container is waiting or died, "" if all is well
+  std::optional<Time> started;  // when its first container started running; warm-up counts from here
   bool terminating() const { return meta.deletion_time.has_value(); }
 };
 

@@ -12,10 +12,8 @@ prometheus::SampleRequest request_for(const model::Rollout& spec, const engine::
   request.canary.pods.warm_until = wish.warm_after;
   request.baseline.replica_sets = {wish.stable};
   for (const model::Slo& slo : spec.analysis.slos) {
-    if (slo.kind == model::Slo::Kind::Latency)
-      request.slos.push_back({slo.name, prometheus::LatencyQuery{slo.histogram, slo.threshold}});
-    else
-      request.slos.push_back({slo.name, prometheus::ErrorRateQuery{slo.total, slo.errors}});
+    if (slo.kind == model::Slo::Kind::Latency) request.slos.push_back({slo.name, prometheus::LatencyQuery{slo.histogram, slo.threshold}});
+    else request.slos.push_back({slo.name, prometheus::ErrorRateQuery{slo.total, slo.errors}});
   }
   request.from = wish.from;
   request.to = wish.to;

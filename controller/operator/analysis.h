@@ -40,8 +40,7 @@ class PrometheusAnalysis final : public Analysis {
 
   // `address`: the operator's --prometheus. Only this address and those in `allowed` are asked; a Rollout that names another
   // gets no data, with the reason.
-  PrometheusAnalysis(std::string address, std::set<std::string> allowed, Make make, Ready ready, const Clock& clock,
-                     std::size_t threads);
+  PrometheusAnalysis(std::string address, std::set<std::string> allowed, Make make, Ready ready, const Clock& clock, std::size_t threads);
   ~PrometheusAnalysis() override;
 
   void want(const kube::Name& rollout, const model::Rollout& spec, const engine::SampleWish& wish) override;
@@ -64,7 +63,7 @@ class PrometheusAnalysis final : public Analysis {
   const Clock& clock_;
   const Ready ready_;
   mutable std::mutex mutex_;
-  std::map<kube::Name, Job> jobs_;             // waiting or running
+  std::map<kube::Name, Job> jobs_;  // waiting or running
   std::map<kube::Name, engine::Sample> samples_;
   std::map<std::string, std::shared_ptr<prometheus::Sampler>> samplers_;
   kube::WorkQueue<kube::Name> queue_;

@@ -20,8 +20,7 @@ kube::ReflectorOptions options_for(const std::string& ns, const std::string& kin
 // Rollouts of a namespace that name this Deployment.
 std::vector<kube::Name> rollouts_of(const Caches& caches, const std::string& ns, const std::string& deployment) {
   std::vector<kube::Name> names;
-  for (const auto& rollout : caches.rollouts.store().by_index("target", ns + "/" + deployment))
-    names.push_back(rollout->meta.key());
+  for (const auto& rollout : caches.rollouts.store().by_index("target", ns + "/" + deployment)) names.push_back(rollout->meta.key());
   return names;
 }
 

@@ -47,8 +47,8 @@ struct Executor::Carry {
 
   // One patch, its result merged. NotFound is the caller's to judge.
   template <typename T>
-  Expected<void> patch(kube::Informer<T>& into, const kube::Resource& resource, const std::string& name, PatchType type,
-                       const Json& body, const std::string& subresource = "") {
+  Expected<void> patch(kube::Informer<T>& into, const kube::Resource& resource, const std::string& name, PatchType type, const Json& body,
+                       const std::string& subresource = "") {
     auto written = x.api_.patch(resource, named(name), type, body, options(subresource));
     if (!written) return Unexpected(written.error());
     into.merge(*written);
@@ -66,7 +66,7 @@ struct Executor::Carry {
   Json version_test() const { return {{"op", "test"}, {"path", "/metadata/resourceVersion"}, {"value", rollout_version}}; }
 
   Expected<void> operator()(const e::WriteStatus& effect) {
-    if (w.departed) return {};         // the reconciler remembers it
+    if (w.departed) return {};  // the reconciler remembers it
     return patch_rollout(Json::array({version_test(), {{"op", "add"}, {"path", "/status"}, {"value", model::to_json(effect.status)}}}),
                          "status");
   }
@@ -82,8 +82,7 @@ struct Executor::Carry {
     for (const std::string& finalizer : w.rollout.meta.finalizers)
       if (finalizer != marks::kFinalizer) finalizers.push_back(finalizer);
     if (ours) finalizers.push_back(marks::kFinalizer);
-    return patch_rollout(
-        Json::array({version_test(), {{"op", "add"}, {"path", "/metadata/finalizers"}, {"value", finalizers}}}), "");
+    return patch_rollout(Json::array({version_test(), {{"op", "add"}, {"path", "/metadata/finalizers"}, {"value", finalizers}}}), "");
   }
 
   Expected<void> operator()(const e::PatchDeployment& effect) {
@@ -179,8 +178,8 @@ struct Executor::Carry {
     const Json status{{"phase", effect.applied ? "Applied" : "Refused"},
                       {"message", effect.message},
                       {"at", format_time(std::chrono::floor<std::chrono::seconds>(x.clock_.now()))}};
-    return gone_is_done(patch(x.caches_.actions, resources::kRolloutActions, effect.name, PatchType::Merge,
-                              {{"status", status}}, "status"));
+    return gone_is_done(
+        patch(x.caches_.actions, resources::kRolloutActions, effect.name, PatchType::Merge, {{"status", status}}, "status"));
   }
 
   Expected<void> operator()(const e::DeleteAction& effect) {

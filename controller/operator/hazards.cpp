@@ -83,8 +83,7 @@ std::vector<std::string> hazards(const engine::World& world, const Neighbours& n
     for (const model::Step& step : world.rollout.steps)
       if (step.weight > 50 && step.hold > kLong)
         found.push_back("HorizontalPodAutoscaler " + name_of(scaler) + " may scale the idle stable pods in while " +
-                        std::to_string(step.weight) + "% is held for " + format_duration(step.hold) +
-                        ": keep steps above 50% short");
+                        std::to_string(step.weight) + "% is held for " + format_duration(step.hold) + ": keep steps above 50% short");
   }
   for (const Json& quota : neighbours.quotas) look_at_quota(world, quota, found);
   return found;

@@ -80,7 +80,7 @@ Json owned_patch(const model::Deployment& deployment, const model::ReplicaSet& s
   labels[marks::kRollout] = nullptr;
   Json marked{{marks::kUid, nullptr}, {marks::kRevision, nullptr}};
   for (const auto& [key, value] : annotations) marked[key] = value;
-  const Json owner{{"apiVersion", "apps/v1"},   {"kind", "Deployment"}, {"name", deployment.meta.name},
+  const Json owner{{"apiVersion", "apps/v1"},    {"kind", "Deployment"}, {"name", deployment.meta.name},
                    {"uid", deployment.meta.uid}, {"controller", true},   {"blockOwnerDeletion", true}};
   Json patch;
   patch["metadata"] = {{"resourceVersion", seen}, {"labels", labels}, {"annotations", marked}};

@@ -38,8 +38,7 @@ std::function<double()> chance() {
 // Events of the engine as Kubernetes events, so that `kubectl describe` tells the story.
 class KubeEvents final : public EventSink {
  public:
-  KubeEvents(kube::Api& api, const std::string& identity, const Clock& clock)
-      : recorder_(api, {"sluice.dev/operator", identity}, clock) {}
+  KubeEvents(kube::Api& api, const std::string& identity, const Clock& clock) : recorder_(api, {"sluice.dev/operator", identity}, clock) {}
 
   void emit(const model::Rollout& about, const engine::Emit& event) override {
     const auto type = event.warning ? kube::EventText::Type::Warning : kube::EventText::Type::Normal;
@@ -56,7 +55,8 @@ class KubeEvents final : public EventSink {
 // queued whole when leadership begins.
 class Shell {
  public:
-  Shell(kube::Api& api, kube::Api& lease_api, const OperatorOptions& options, const Clock& clock, metrics::Registry& metrics, telemetry::Health& health)
+  Shell(kube::Api& api, kube::Api& lease_api, const OperatorOptions& options, const Clock& clock, metrics::Registry& metrics,
+        telemetry::Health& health)
       : api_(api),
         options_(options),
         clock_(clock),
@@ -70,8 +70,9 @@ class Shell {
         queue_(clock, unit_, kReconcileBackoff),
         events_(api, options.identity, clock),
         executor_(api, caches_, events_, clock, [this] { return may_write(); }),
-        analysis_(options.prometheus, options.allowed_urls, http::make_transport,
-                  [this](const kube::Name& rollout) { queue_.add(rollout); }, clock, options.samplers),
+        analysis_(
+            options.prometheus, options.allowed_urls, http::make_transport, [this](const kube::Name& rollout) { queue_.add(rollout); },
+            clock, options.samplers),
         reconciler_(api, caches_, executor_, analysis_, clock, {options.gate_by_policy, options.prometheus}),
         reconciles_(metrics.counter("sluice_reconciles_total", "Reconciles by outcome", {{"outcome", "ok"}})),
         failures_(metrics.counter("sluice_reconciles_total", "Reconciles by outcome", {{"outcome", "error"}})),
@@ -179,8 +180,8 @@ class Shell {
 
 }  // namespace
 
-Expected<void> run_operator(kube::Api& api, kube::Api& lease_api, const OperatorOptions& options, const Clock& clock, metrics::Registry& metrics,
-                            telemetry::Health& health, std::stop_token stop) {
+Expected<void> run_operator(kube::Api& api, kube::Api& lease_api, const OperatorOptions& options, const Clock& clock,
+                            metrics::Registry& metrics, telemetry::Health& health, std::stop_token stop) {
   Shell shell(api, lease_api, options, clock, metrics, health);
   health.started();
   shell.run(stop);

@@ -19,20 +19,20 @@
 namespace sluice::op {
 
 struct OperatorOptions {
-  std::string ns;                          // watch only this namespace; empty: all
-  std::string prometheus;                  // default address for Rollouts that name none
-  std::set<std::string> allowed_urls;      // further Prometheus addresses that Rollouts may name
+  std::string ns;                      // watch only this namespace; empty: all
+  std::string prometheus;              // default address for Rollouts that name none
+  std::set<std::string> allowed_urls;  // further Prometheus addresses that Rollouts may name
   bool gate_by_policy = true;
   std::size_t workers = 4;
   std::size_t samplers = 4;
   bool leader_election = true;
   kube::Name lease{"sluice-system", "sluice-operator"};
-  std::string identity;                    // of this process, unique
+  std::string identity;  // of this process, unique
 };
 
 // Runs until stop is requested. `lease_api` is for the Lease alone, with short deadlines (kube/leader_election.h). Error: it cannot
 // start (the API is not there or not served).
-Expected<void> run_operator(kube::Api& api, kube::Api& lease_api, const OperatorOptions& options, const Clock& clock, metrics::Registry& metrics,
-                            telemetry::Health& health, std::stop_token stop);
+Expected<void> run_operator(kube::Api& api, kube::Api& lease_api, const OperatorOptions& options, const Clock& clock,
+                            metrics::Registry& metrics, telemetry::Health& health, std::stop_token stop);
 
 }  // namespace sluice::op

@@ -46,7 +46,7 @@ std::optional<engine::World> Reconciler::world_of(const kube::Name& rollout) {
   if (const auto gone = departed(rollout)) {
     world = observe(caches_, *gone, settings_);
     world.departed = true;
-    world.actions.clear();             // for a living Rollout of that name, or answered when this one's remains are away
+    world.actions.clear();  // for a living Rollout of that name, or answered when this one's remains are away
     world.answered.clear();
   } else if (const auto living = caches_.rollouts.store().get(rollout)) {
     world = observe(caches_, *living, settings_);

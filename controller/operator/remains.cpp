@@ -60,13 +60,13 @@ std::string route_of(const Caches& caches, const std::string& ns, const std::str
 
 bool any_pin(const Caches& caches, const model::Deployment& deployment) {
   const auto services = caches.services.store().in_namespace(deployment.meta.ns);
-  return std::any_of(services.begin(), services.end(), [&](const auto& service) {
-    return !service->pin().empty() && service->covers(deployment.template_labels);
-  });
+  return std::any_of(services.begin(), services.end(),
+                     [&](const auto& service) { return !service->pin().empty() && service->covers(deployment.template_labels); });
 }
 
 // The Deployment's own active set. If there are two, a hand-over was on: the one that the Service stands on, else the newest.
-std::shared_ptr<const model::ReplicaSet> serving_set(const Caches& caches, const model::Deployment& deployment, const std::string& service) {
+std::shared_ptr<const model::ReplicaSet> serving_set(const Caches& caches, const model::Deployment& deployment,
+                                                     const std::string& service) {
   const auto front = caches.services.store().get({deployment.meta.ns, service});
   std::shared_ptr<const model::ReplicaSet> serving;
   for (const auto& set : caches.replica_sets.store().by_owner(deployment.meta.uid)) {
@@ -100,7 +100,7 @@ std::optional<model::Rollout> rollout_of_remains(const Caches& caches, const kub
   rollout.target = deployment ? deployment->meta.name : "";
   rollout.service = front_of(caches, name, canary_service.get(), deployment.get());
   rollout.route = route_of(caches, name.ns, rollout.service);
-  if (!set && !canary_service && !pinned) return rollout;   // only the mark on the Deployment: nothing to retreat from
+  if (!set && !canary_service && !pinned) return rollout;  // only the mark on the Deployment: nothing to retreat from
 
   model::Run run;
   run.outcome = model::Outcome::Left;
@@ -108,7 +108,7 @@ std::optional<model::Rollout> rollout_of_remains(const Caches& caches, const kub
   run.service = rollout.service;
   run.route = rollout.route;
   run.stage = model::Stage::Retreating;
-  run.max_weight = 100;                // it may have had traffic, so the way back waits for requests in flight
+  run.max_weight = 100;  // it may have had traffic, so the way back waits for requests in flight
   if (const auto serving = deployment ? serving_set(caches, *deployment, rollout.service) : nullptr) {
     run.stable = serving->meta.name;
     run.stable_hash = serving->hash;

@@ -49,7 +49,8 @@ class Reader : public nlohmann::json_sax<json> {
     if (stack_.empty()) return push(Where::Root);
     if (where() == Where::Root && key_ == "data") return push(Where::Data);
     if (where() == Where::Result) {
-      if (answer_.series.size() >= limits_.series) return refuse("more than " + std::to_string(limits_.series) + " series: narrow the selector");
+      if (answer_.series.size() >= limits_.series)
+        return refuse("more than " + std::to_string(limits_.series) + " series: narrow the selector");
       answer_.series.emplace_back();
       return push(Where::Series);
     }
@@ -122,9 +123,11 @@ class Reader : public nlohmann::json_sax<json> {
       answer_.series.assign(1, Series{{}, {{*pair_at_, *pair_value_}}, {}});
       return std::move(answer_);
     }
-    if (status_ != "success") return fail(Error::Kind::Corrupt, "answer of Prometheus: status is \"" + status_.substr(0, 50) + "\", not success");
+    if (status_ != "success")
+      return fail(Error::Kind::Corrupt, "answer of Prometheus: status is \"" + status_.substr(0, 50) + "\", not success");
     if (!has_result_ || (result_type_ != "matrix" && result_type_ != "vector"))
-      return fail(Error::Kind::Corrupt, "answer of Prometheus: result type \"" + result_type_.substr(0, 50) + "\", not matrix, vector or scalar");
+      return fail(Error::Kind::Corrupt,
+                  "answer of Prometheus: result type \"" + result_type_.substr(0, 50) + "\", not matrix, vector or scalar");
     return std::move(answer_);
   }
 

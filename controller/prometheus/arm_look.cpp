@@ -149,8 +149,7 @@ bool Report::tell(const std::string& slo, const Looked& arm, const SampleRequest
     missing(slo, why);
   };
   if (!arm.warnings.empty()) no_data("Prometheus warns that its answer may be partial" + for_arm + ": " + arm.warnings.front());
-  if (!arm.found)
-    no_data("no series match " + to_string(arm.total) + for_arm);
+  if (!arm.found) no_data("no series match " + to_string(arm.total) + for_arm);
   else if (!arm.seen)
     no_data("no samples of " + to_string(arm.incomplete > 0 ? arm.part : arm.total) + for_arm + " between " + format_time(request.from) +
             " and " + format_time(request.to));

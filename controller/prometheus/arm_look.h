@@ -29,8 +29,8 @@ struct Looked {
   double coverage = 0, spacing = 0;
   int resets = 0, incomplete = 0;
   bool foreign = false;
-  std::vector<double> above{};        // of a distribution, per bound
-  double value = judge::kNoValue;     // of a gauge or an expression
+  std::vector<double> above{};     // of a distribution, per bound
+  double value = judge::kNoValue;  // of a gauge or an expression
 };
 
 // Asks for the two counters of an SLO and counts. Without `ask_part` only the first is asked for.

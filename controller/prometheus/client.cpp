@@ -63,8 +63,8 @@ Expected<Answer> Client::query(const std::string& expression, Time at, std::stop
   request.headers["Content-Type"] = "application/x-www-form-urlencoded";
   request.headers["Accept"] = "application/json";
   if (!options_.bearer_token.empty()) request.headers["Authorization"] = "Bearer " + options_.bearer_token;
-  request.body = "query=" + form_encoded(expression) + "&time=" + unix_text(at) +
-                 "&timeout=" + std::to_string(options_.timeout.count()) + "ms";
+  request.body =
+      "query=" + form_encoded(expression) + "&time=" + unix_text(at) + "&timeout=" + std::to_string(options_.timeout.count()) + "ms";
   request.deadline = options_.timeout;
   request.max_body = options_.limits.bytes;
   auto response = transport_->send(request, stop);
@@ -114,8 +114,8 @@ std::optional<Time> parse_http_date(std::string_view text) {
   const auto month = std::find(kMonths.begin(), kMonths.end(), text.substr(8, 3));
   if (month == kMonths.end()) return std::nullopt;
   const std::string number = std::to_string(101 + (month - kMonths.begin())).substr(1);
-  const std::string iso = std::string(text.substr(12, 4)) + "-" + number + "-" + std::string(text.substr(5, 2)) + "T" +
-                          std::string(text.substr(17, 8)) + "Z";
+  const std::string iso =
+      std::string(text.substr(12, 4)) + "-" + number + "-" + std::string(text.substr(5, 2)) + "T" + std::string(text.substr(17, 8)) + "Z";
   const auto time = parse_time(iso);
   return time ? std::optional<Time>(*time) : std::nullopt;
 }

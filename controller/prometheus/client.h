@@ -95,7 +95,8 @@ class Client {
   ClientOptions options_;
 };
 
-// An answer's body: vector, matrix, or a scalar as one series without labels. Pure. Errors as above (Invalid and Unavailable for the server's own errors).
+// An answer's body: vector, matrix, or a scalar as one series without labels. Pure. Errors as above (Invalid and Unavailable for the
+// server's own errors).
 Expected<Answer> parse_answer(std::string_view body, const Limits& limits);
 
 // "Mon, 23 Nov 2026 12:00:00 GMT" (RFC 9110, IMF-fixdate only).

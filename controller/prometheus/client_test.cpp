@@ -1,9 +1,9 @@
 #include "controller/prometheus/client.h"
 
-#include <cmath>
-#include <random>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <cmath>
+#include <random>
 
 #include "controller/prometheus/fake_prometheus_for_test.h"
 
@@ -30,9 +30,11 @@ TEST(Answer, MatrixIsRead) {
 }
 
 TEST(Answer, VectorWarningsAndNativeHistogramsAreRead) {
-  const auto answer = parse_answer(R"({"status":"success","warnings":["partial: store x is down"],"infos":["i"],"data":{"resultType":"vector","result":[
+  const auto answer =
+      parse_answer(R"({"status":"success","warnings":["partial: store x is down"],"infos":["i"],"data":{"resultType":"vector","result":[
       {"metric":{"le":"0.25"},"value":[1800000000,"3"]},
-      {"metric":{"x":"y"},"histogram":[1800000000,{"count":"4","sum":"5","buckets":[[3,"-0.001","0.001","1"],[0,"1","2","3"]]}]}]}})", {});
+      {"metric":{"x":"y"},"histogram":[1800000000,{"count":"4","sum":"5","buckets":[[3,"-0.001","0.001","1"],[0,"1","2","3"]]}]}]}})",
+                   {});
   ASSERT_TRUE(answer) << to_string(answer.error());
   EXPECT_EQ(answer->warnings, std::vector<std::string>{"partial: store x is down"});
   EXPECT_EQ(answer->series[0].points.size(), 1u);
@@ -45,9 +47,11 @@ TEST(Answer, VectorWarningsAndNativeHistogramsAreRead) {
 }
 
 TEST(Answer, AMatrixOfNativeHistogramsIsRead) {
-  const auto answer = parse_answer(R"({"status":"success","data":{"resultType":"matrix","result":[{"metric":{"__name__":"h","pod":"a"},"histograms":[
+  const auto answer =
+      parse_answer(R"({"status":"success","data":{"resultType":"matrix","result":[{"metric":{"__name__":"h","pod":"a"},"histograms":[
       [1800000000,{"count":"0","sum":"0"}],[1800000015.5,{"buckets":[[0,"0.5","1","7"]],"count":"7","sum":"4.1"}],
-      [1800000030,{"count":"NaN","sum":"NaN"}]]}]}})", {});
+      [1800000030,{"count":"NaN","sum":"NaN"}]]}]}})",
+                   {});
   ASSERT_TRUE(answer) << to_string(answer.error());
   const auto& samples = answer->series[0].histograms;
   ASSERT_EQ(samples.size(), 3u);
@@ -55,13 +59,18 @@ TEST(Answer, AMatrixOfNativeHistogramsIsRead) {
   EXPECT_EQ(samples[1].at, Time(Duration(1'800'000'015'500)));
   EXPECT_EQ(samples[1].buckets, (std::vector<NativeBucket>{{0.5, 1, 7}}));
   EXPECT_TRUE(std::isnan(samples[2].count));
-  for (const char* wrong : {R"([1800000000,{"count":"x"}])", R"([{"count":"1"}])", R"([1e300,{"count":"1"}])",
-                            R"([1800000000,{"count":"1","buckets":[[0,"1","2"]]}])", R"([1800000000,{"count":"1","buckets":[[0,"1","2","3","4"]]}])",
-                            R"([1800000000,{"count":"1","buckets":[[0,"1",null,"3"]]}])"})
-    EXPECT_FALSE(parse_answer(R"({"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"histograms":[)" + std::string(wrong) + "]}]}}", {})) << wrong;
+  for (const char* wrong :
+       {R"([1800000000,{"count":"x"}])", R"([{"count":"1"}])", R"([1e300,{"count":"1"}])",
+        R"([1800000000,{"count":"1","buckets":[[0,"1","2"]]}])", R"([1800000000,{"count":"1","buckets":[[0,"1","2","3","4"]]}])",
+        R"([1800000000,{"count":"1","buckets":[[0,"1",null,"3"]]}])"})
+    EXPECT_FALSE(parse_answer(
+        R"({"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"histograms":[)" + std::string(wrong) + "]}]}}", {}))
+        << wrong;
   Limits small;
   small.points = 2;
-  EXPECT_FALSE(parse_answer(R"({"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"histograms":[[1,{"count":"1","buckets":[[0,"1","2","3"],[0,"2","3","3"]]}]]}]}})", small));
+  EXPECT_FALSE(parse_answer(
+      R"({"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"histograms":[[1,{"count":"1","buckets":[[0,"1","2","3"],[0,"2","3","3"]]}]]}]}})",
+      small));
 }
 
 TEST(Answer, WhatIsNotOneIsCorrectlyRefused) {
@@ -164,7 +173,9 @@ TEST_F(WithFake, ErrorsSayWhatTheServerSaidAndWhatToDo) {
 }
 
 TEST_F(WithFake, AnOutageIsPassedOnWithTheStepsName) {
-  fake->script([](const http::Request&, const std::string&) -> Expected<http::Response> { return fail(Error::Kind::Unavailable, "connection refused"); });
+  fake->script([](const http::Request&, const std::string&) -> Expected<http::Response> {
+    return fail(Error::Kind::Unavailable, "connection refused");
+  });
   const auto answer = Client(fake).samples({"up", {}}, Duration(1000), now);
   ASSERT_FALSE(answer);
   EXPECT_EQ(to_string(answer.error()), "Unavailable: Prometheus: connection refused");

@@ -1,7 +1,7 @@
 #include "controller/prometheus/clock_offset.h"
 
-#include <random>
 #include <gtest/gtest.h>
+#include <random>
 
 namespace sluice::prometheus {
 namespace {
@@ -32,7 +32,8 @@ TEST(ClockOffset, AWrongClockIsFoundAtOnceAndThenStaysStill) {
     ClockOffset offset;
     EXPECT_TRUE(exchange(offset, kNow, Duration(ahead), Duration(20), Duration(10)));
     EXPECT_NEAR(offset.ahead().count(), ahead, 1'000);
-    for (int i = 0; i < 1'000; ++i) EXPECT_FALSE(exchange(offset, kNow + Duration(i * 977), Duration(ahead), Duration(random() % 300), Duration(0)));
+    for (int i = 0; i < 1'000; ++i)
+      EXPECT_FALSE(exchange(offset, kNow + Duration(i * 977), Duration(ahead), Duration(random() % 300), Duration(0)));
   }
 }
 

@@ -19,9 +19,7 @@ class FakePrometheus : public http::Transport {
   using Script = std::function<Expected<http::Response>(const http::Request&, const std::string& query)>;
 
   // Appends a sample; labels without __name__.
-  void add(const std::string& metric, const Labels& labels, Time at, double value) {
-    data_[metric][labels].push_back({at, value});
-  }
+  void add(const std::string& metric, const Labels& labels, Time at, double value) { data_[metric][labels].push_back({at, value}); }
   void add_native(const std::string& metric, const Labels& labels, NativeSample sample) {
     native_[metric][labels].push_back(std::move(sample));
   }
@@ -41,7 +39,9 @@ class FakePrometheus : public http::Transport {
     const std::string query = field(request.body, "query");
     queries.push_back(query);
     if (script_) return script_(request, query);
-    return http::Response{200, {{"Date", date ? http_date(date(request)) : "Mon, 23 Nov 2026 12:00:00 GMT"}}, answer(query, std::stod(field(request.body, "time"))).dump()};
+    return http::Response{200,
+                          {{"Date", date ? http_date(date(request)) : "Mon, 23 Nov 2026 12:00:00 GMT"}},
+                          answer(query, std::stod(field(request.body, "time"))).dump()};
   }
   Expected<bool> stream(const http::Request&, const http::OnHead&, const http::OnChunk&, std::stop_token) override {
     return fail(Error::Kind::Internal, "not used");

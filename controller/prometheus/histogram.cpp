@@ -74,7 +74,8 @@ Read read_classic(const std::vector<Series>& series, const std::vector<double>& 
 
 bool usable(const NativeSample& sample) {
   return std::isfinite(sample.count) && sample.count >= 0 &&
-         std::all_of(sample.buckets.begin(), sample.buckets.end(), [](const NativeBucket& b) { return std::isfinite(b.count) && b.count >= 0; });
+         std::all_of(sample.buckets.begin(), sample.buckets.end(),
+                     [](const NativeBucket& b) { return std::isfinite(b.count) && b.count >= 0; });
 }
 
 bool straddles(const NativeBucket& bucket, double bound) {

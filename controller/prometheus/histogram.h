@@ -20,14 +20,14 @@ namespace sluice::prometheus {
 // One arm's observations in one tick.
 struct HistogramIncrements {
   double total = 0;
-  std::vector<double> above;                   // per bound that was asked for: observations greater than it, 0..total
-  std::map<std::string, judge::Counts> pods;   // per pod label: total, and above the last bound in `bad`
+  std::vector<double> above;                              // per bound that was asked for: observations greater than it, 0..total
+  std::map<std::string, judge::Counts> pods;              // per pod label: total, and above the last bound in `bad`
   std::map<std::string, std::vector<double>> pods_above;  // per pod label and bound
-  bool seen = false;                           // some target had a sample in the tick
-  double coverage = 0;                         // as in ArmIncrements
+  bool seen = false;                                      // some target had a sample in the tick
+  double coverage = 0;                                    // as in ArmIncrements
   double spacing = 0;
   int resets = 0;
-  int incomplete = 0;                          // classic histograms, and samples of native ones, left out because they lack a bound
+  int incomplete = 0;  // classic histograms, and samples of native ones, left out because they lack a bound
 };
 
 // The bounds, ascending, finite and positive, that all histograms of `series` have: of classic ones (label le) those common

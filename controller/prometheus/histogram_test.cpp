@@ -1,8 +1,8 @@
 #include "controller/prometheus/histogram.h"
 
-#include <cmath>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <cmath>
 
 namespace sluice::prometheus {
 namespace {

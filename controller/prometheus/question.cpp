@@ -25,44 +25,44 @@ Expected<Selector> histogram_of(const std::string& text) {
 
 Expected<Questions> questions_of(const SloQuery& slo) {
   return std::visit(
-      Overloaded{
-          [](const ErrorRateQuery& q) -> Expected<Questions> {
-            auto total = parse_selector(q.total);
-            if (!total) return fail("total", total.error());
-            auto errors = parse_selector(q.errors);
-            if (!errors) return fail("errors", errors.error());
-            return Questions{*total, *errors, Part::Bad};
-          },
-          [](const LatencyQuery& q) -> Expected<Questions> {
-            auto histogram = histogram_of(q.histogram);
-            if (!histogram) return Unexpected(histogram.error());
-            if (q.threshold <= Duration::zero())
-              return fail(Error::Kind::Invalid, "threshold is " + format_duration(q.threshold) + ": give a duration such as 250ms");
-            Questions questions{*histogram, *histogram, Part::Good};
-            questions.total.metric += "_count";
-            questions.part.metric += kBucket;
-            return questions;
-          },
-          [](const DistributionQuery& q) -> Expected<Questions> {
-            auto histogram = histogram_of(q.histogram);
-            if (!histogram) return Unexpected(histogram.error());
-            if (q.bounds.empty() || q.bounds.size() > judge::kMaxBounds || !std::is_sorted(q.bounds.begin(), q.bounds.end()))
-              return fail(Error::Kind::Invalid, std::to_string(q.bounds.size()) + " latency bounds: 1 to " + std::to_string(judge::kMaxBounds) +
-                                                    " in ascending order are judged");
-            histogram->metric += kBucket;
-            return Questions{*histogram, *histogram, Part::Good};
-          },
-          [](const GaugeQuery& q) -> Expected<Questions> {
-            auto gauge = parse_selector(q.selector);
-            if (!gauge) return fail("gauge", gauge.error());
-            return Questions{*gauge, *gauge, Part::Bad};
-          },
-          [](const ExpressionQuery& q) -> Expected<Questions> {
-            constexpr std::size_t kLongest = 4096;
-            if (q.promql.find_first_not_of(" \t\n") == std::string::npos || q.promql.size() > kLongest)
-              return fail(Error::Kind::Invalid, "a PromQL expression of " + std::to_string(q.promql.size()) + " characters: 1 to 4096 are accepted");
-            return Questions{};
-          }},
+      Overloaded{[](const ErrorRateQuery& q) -> Expected<Questions> {
+                   auto total = parse_selector(q.total);
+                   if (!total) return fail("total", total.error());
+                   auto errors = parse_selector(q.errors);
+                   if (!errors) return fail("errors", errors.error());
+                   return Questions{*total, *errors, Part::Bad};
+                 },
+                 [](const LatencyQuery& q) -> Expected<Questions> {
+                   auto histogram = histogram_of(q.histogram);
+                   if (!histogram) return Unexpected(histogram.error());
+                   if (q.threshold <= Duration::zero())
+                     return fail(Error::Kind::Invalid, "threshold is " + format_duration(q.threshold) + ": give a duration such as 250ms");
+                   Questions questions{*histogram, *histogram, Part::Good};
+                   questions.total.metric += "_count";
+                   questions.part.metric += kBucket;
+                   return questions;
+                 },
+                 [](const DistributionQuery& q) -> Expected<Questions> {
+                   auto histogram = histogram_of(q.histogram);
+                   if (!histogram) return Unexpected(histogram.error());
+                   if (q.bounds.empty() || q.bounds.size() > judge::kMaxBounds || !std::is_sorted(q.bounds.begin(), q.bounds.end()))
+                     return fail(Error::Kind::Invalid, std::to_string(q.bounds.size()) + " latency bounds: 1 to " +
+                                                           std::to_string(judge::kMaxBounds) + " in ascending order are judged");
+                   histogram->metric += kBucket;
+                   return Questions{*histogram, *histogram, Part::Good};
+                 },
+                 [](const GaugeQuery& q) -> Expected<Questions> {
+                   auto gauge = parse_selector(q.selector);
+                   if (!gauge) return fail("gauge", gauge.error());
+                   return Questions{*gauge, *gauge, Part::Bad};
+                 },
+                 [](const ExpressionQuery& q) -> Expected<Questions> {
+                   constexpr std::size_t kLongest = 4096;
+                   if (q.promql.find_first_not_of(" \t\n") == std::string::npos || q.promql.size() > kLongest)
+                     return fail(Error::Kind::Invalid,
+                                 "a PromQL expression of " + std::to_string(q.promql.size()) + " characters: 1 to 4096 are accepted");
+                   return Questions{};
+                 }},
       slo.query);
 }
 
@@ -78,12 +78,14 @@ Expected<std::string> asked_of(const ExpressionQuery& query, const Arm& arm) {
   auto filled = fill_in({{"promql", Matcher::Op::Match, query.promql}}, arm.placeholders);
   if (!filled) return Unexpected(filled.error());
   const auto plain = [](const std::string& name) {
-    return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
+    return !name.empty() &&
+           std::all_of(name.begin(), name.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
   };
   // A dot would be escaped with a backslash, which a PromQL string takes for its own.
   for (const std::string& name : arm.placeholders.replica_sets)
     if (!plain(name)) return fail(Error::Kind::Invalid, "ReplicaSet " + name + " cannot be named in an expression: use a selector");
-  if (!plain(arm.placeholders.ns)) return fail(Error::Kind::Invalid, "namespace " + arm.placeholders.ns + " cannot be named in an expression: use a selector");
+  if (!plain(arm.placeholders.ns))
+    return fail(Error::Kind::Invalid, "namespace " + arm.placeholders.ns + " cannot be named in an expression: use a selector");
   return filled->front().value;
 }
 

@@ -53,8 +53,9 @@ Expected<void> check(const std::string& arm_selector, const std::vector<SloQuery
   const Arm arm{"canary", true, {}, {"namespace", {"replicaset"}}, {}};
   if (auto filled = fill_in(*matchers, arm.placeholders); !filled) return fail("analysis.prometheus.selector", filled.error());
   if (arm_selector.find("{{replicaSet}}") == std::string::npos)
-    return fail(Error::Kind::Invalid, "analysis.prometheus.selector: without {{replicaSet}} both arms are the same: add a matcher such as "
-                                      "pod=~\"{{replicaSet}}-[a-z0-9]{5}\"");
+    return fail(Error::Kind::Invalid,
+                "analysis.prometheus.selector: without {{replicaSet}} both arms are the same: add a matcher such as "
+                "pod=~\"{{replicaSet}}-[a-z0-9]{5}\"");
   for (const SloQuery& slo : slos) {
     const auto questions = questions_of(slo);
     if (!questions) return of_slo(slo.name, questions.error());
@@ -149,8 +150,8 @@ Expected<judge::LatencyHistory> Sampler::latency_history(const SampleRequest& re
     history.total = inc.total;
   }
   if (!(history.total > 0))
-    return fail(Error::Kind::NotFound, "no requests of " + to_string(*buckets) + " between " + format_time(request.from) + " and " + format_time(request.to) +
-                                           ": the bounds of a latency distribution cannot be chosen");
+    return fail(Error::Kind::NotFound, "no requests of " + to_string(*buckets) + " between " + format_time(request.from) + " and " +
+                                           format_time(request.to) + ": the bounds of a latency distribution cannot be chosen");
   return history;
 }
 

@@ -85,12 +85,12 @@ struct Sample {
   std::vector<std::string> bounds;   // per SLO: the bucket bound that was used, "0.25"; empty for error rates
   bool canary_present = false;       // some SLO had samples of the arm within the tick
   bool baseline_present = false;
-  double canary_coverage = 0;        // share of expected pods with samples, worst SLO
+  double canary_coverage = 0;  // share of expected pods with samples, worst SLO
   double baseline_coverage = 0;
-  std::string missing;               // why an SLO has no data: the first reason; empty if all have
-  std::vector<std::string> notes;    // resets, warnings, bounds that are not the threshold ...
-  double observed_spacing = 0;       // seconds between scrapes; 0: unknown
-  std::optional<Time> server_time;   // Date header of the last answer, to the second: compare with your own clock
+  std::string missing;              // why an SLO has no data: the first reason; empty if all have
+  std::vector<std::string> notes;   // resets, warnings, bounds that are not the threshold ...
+  double observed_spacing = 0;      // seconds between scrapes; 0: unknown
+  std::optional<Time> server_time;  // Date header of the last answer, to the second: compare with your own clock
 };
 
 struct Looked;  // arm_look.h

@@ -1,8 +1,8 @@
 #include "controller/prometheus/sampler.h"
 
-#include <cmath>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <cmath>
 
 #include "controller/prometheus/fake_prometheus_for_test.h"
 
@@ -101,7 +101,9 @@ TEST_F(Shop, ACanaryWithoutMetricsIsNoDataAndTheAnswerNamesTheSeries) {
   EXPECT_FALSE(s.slos[1].present);
   EXPECT_FALSE(s.canary_present);
   EXPECT_TRUE(s.baseline_present);
-  EXPECT_EQ(s.missing, "errors: no series match http_request_duration_seconds_count{namespace=\"shop\",pod=~\"web-silent-[a-z0-9]{5}\"} for the canary");
+  EXPECT_EQ(
+      s.missing,
+      "errors: no series match http_request_duration_seconds_count{namespace=\"shop\",pod=~\"web-silent-[a-z0-9]{5}\"} for the canary");
 }
 
 TEST_F(Shop, AnArmThatStoppedBeingScrapedIsNoData) {
@@ -127,7 +129,8 @@ TEST_F(Shop, NeighboursAreNeverCounted) {
   for (int i = 0; i <= 4; ++i) scrape(canary_pod, 15 * i, 1000 * i, 0, 0, "bank");
   EXPECT_EQ(take(request(30, 45)).slos[0].canary.total, 12);
   SampleRequest r = request(30, 45);
-  r.slos = {{"errors", ErrorRateQuery{"http_request_duration_seconds_count{namespace=\"bank\"}", "http_request_duration_seconds_count{namespace=\"bank\",status=~\"5..\"}"}}};
+  r.slos = {{"errors", ErrorRateQuery{"http_request_duration_seconds_count{namespace=\"bank\"}",
+                                      "http_request_duration_seconds_count{namespace=\"bank\",status=~\"5..\"}"}}};
   const Sample s = take(r);
   EXPECT_FALSE(s.slos[0].present);
   EXPECT_EQ(s.slos[0].canary, judge::Counts{});
@@ -141,7 +144,9 @@ TEST_F(Shop, APartialAnswerIsNoData) {
 }
 
 TEST_F(Shop, AnOutageIsAnErrorAndTheNextTickMaySpanTheGap) {
-  fake->script([](const http::Request&, const std::string&) -> Expected<http::Response> { return fail(Error::Kind::Unavailable, "connection refused"); });
+  fake->script([](const http::Request&, const std::string&) -> Expected<http::Response> {
+    return fail(Error::Kind::Unavailable, "connection refused");
+  });
   const auto during = sampler.sample(request(15, 30));
   ASSERT_FALSE(during);
   EXPECT_EQ(to_string(during.error()), "Unavailable: slo errors: Prometheus: connection refused");
@@ -179,7 +184,8 @@ TEST_F(Shop, EachPodIsCountedForItself) {
   const Sample s = take(request(30, 45));
   EXPECT_EQ(s.slos[0].canary, (judge::Counts{22, 2})) << "the second pod's scrape at 47 s is of the next tick";
   ASSERT_EQ(s.pods.size(), 2u);
-  EXPECT_EQ(take(request(30, 50)).pods[0].canary, (std::map<std::string, judge::Counts>{{canary_pod, {12, 2}}, {"web-new-bbbbb", {20, 0}}}));
+  EXPECT_EQ(take(request(30, 50)).pods[0].canary,
+            (std::map<std::string, judge::Counts>{{canary_pod, {12, 2}}, {"web-new-bbbbb", {20, 0}}}));
   EXPECT_EQ(s.pods[1].baseline.at(baseline_pod), (judge::Counts{90, 9}));
 }
 
@@ -243,7 +249,8 @@ TEST_F(Shop, AWholeDistributionIsCountedAboveEachBound) {
 
 TEST_F(Shop, ADistributionOfNativeHistogramsToo) {
   for (const std::string& pod : {canary_pod, baseline_pod})
-    for (int i = 0; i <= 3; ++i) fake->add_native("native_seconds", labels(pod), {at(15 * i), 20.0 * i, {{0.125, 0.25, 15.0 * i}, {0.25, 0.5, 5.0 * i}}});
+    for (int i = 0; i <= 3; ++i)
+      fake->add_native("native_seconds", labels(pod), {at(15 * i), 20.0 * i, {{0.125, 0.25, 15.0 * i}, {0.25, 0.5, 5.0 * i}}});
   SampleRequest r = request(30, 45);
   r.slos = {{"latency", DistributionQuery{"native_seconds", {0.125, 0.25}}}};
   const Sample s = take(r);
@@ -354,7 +361,8 @@ TEST(SamplerCheck, NamesTheSloAndThePosition) {
     const auto ok = check(arm, {std::move(slo)});
     return ok ? std::string("accepted") : ok.error().message;
   };
-  EXPECT_THAT(message(kDefaultArmSelector, {"e", ErrorRateQuery{"rate(x[1m])", "x"}}), HasSubstr("slo e: total: selector `rate(x[1m])`, position 5"));
+  EXPECT_THAT(message(kDefaultArmSelector, {"e", ErrorRateQuery{"rate(x[1m])", "x"}}),
+              HasSubstr("slo e: total: selector `rate(x[1m])`, position 5"));
   EXPECT_THAT(message(kDefaultArmSelector, {"l", LatencyQuery{"h{le=\"1\"}", Duration(1)}}), HasSubstr("chosen by the threshold"));
   EXPECT_THAT(message(kDefaultArmSelector, {"l", LatencyQuery{"h", Duration(0)}}), HasSubstr("threshold is 0s"));
   EXPECT_THAT(message("namespace=\"{{namespace}}\"", {"e", ErrorRateQuery{}}), HasSubstr("both arms are the same"));

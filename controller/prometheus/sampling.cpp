@@ -67,7 +67,8 @@ double median_spacing(const std::map<std::string, std::set<Time>>& scrapes) {
 
 double coverage_of(const Pods& pods, const std::map<std::string, judge::Counts>& seen_pods, bool seen) {
   if (pods.expected.empty()) return seen ? 1 : 0;
-  const auto found = std::count_if(pods.expected.begin(), pods.expected.end(), [&](const std::string& pod) { return seen_pods.contains(pod); });
+  const auto found =
+      std::count_if(pods.expected.begin(), pods.expected.end(), [&](const std::string& pod) { return seen_pods.contains(pod); });
   return static_cast<double>(found) / static_cast<double>(pods.expected.size());
 }
 
@@ -130,8 +131,8 @@ std::vector<ArmIncrements> increments_by_tick(const std::vector<Series>& total, 
   return ticks;
 }
 
-ArmIncrements increments(const std::vector<Series>& total, const std::vector<Series>& part, Part kind,
-                         const Stretch& stretch, const Pods& pods) {
+ArmIncrements increments(const std::vector<Series>& total, const std::vector<Series>& part, Part kind, const Stretch& stretch,
+                         const Pods& pods) {
   if (stretch.to <= stretch.from) return {};
   return increments_by_tick(total, part, kind, {stretch.from, stretch.to}, pods).front();
 }

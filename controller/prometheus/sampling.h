@@ -46,19 +46,19 @@ enum class Part { Bad, Good };
 struct ArmIncrements {
   judge::Counts counts;
   std::map<std::string, judge::Counts> pods;  // the same per pod label, of those seen in the stretch
-  bool seen = false;         // some target had a sample of `total` in the stretch
-  double coverage = 0;       // share of expected pods with a sample in the stretch; without expectation 1 if seen
-  double spacing = 0;        // median seconds between two scrapes of a target; 0: unknown
-  int resets = 0;            // counter resets: the tick may count too little
-  int incomplete = 0;        // targets left out because `part` (Good) has no series there
-  bool foreign = false;      // `part` comes from targets that `total` does not have
+  bool seen = false;                          // some target had a sample of `total` in the stretch
+  double coverage = 0;                        // share of expected pods with a sample in the stretch; without expectation 1 if seen
+  double spacing = 0;                         // median seconds between two scrapes of a target; 0: unknown
+  int resets = 0;                             // counter resets: the tick may count too little
+  int incomplete = 0;                         // targets left out because `part` (Good) has no series there
+  bool foreign = false;                       // `part` comes from targets that `total` does not have
 };
 
 // Increments of one arm. Series of `total` and `part` must have been read over the same window, which should reach back
 // from `from` by two scrape spacings. `part` may be empty for Bad (nothing ever failed).
 // counts.bad may exceed counts.total if `part` is no subset of `total`: the caller must check Counts::valid().
-ArmIncrements increments(const std::vector<Series>& total, const std::vector<Series>& part, Part kind,
-                         const Stretch& stretch, const Pods& pods);
+ArmIncrements increments(const std::vector<Series>& total, const std::vector<Series>& part, Part kind, const Stretch& stretch,
+                         const Pods& pods);
 
 // The same for many ticks in one pass: tick i is (borders[i], borders[i+1]]. Borders must ascend; fewer than two: no tick.
 // Every increment between two samples falls into exactly one tick, so ticks add up whatever their borders are.

@@ -1,10 +1,10 @@
 // Random pods with restarts, failed scrapes, births, ends, repeated, reordered and impossible samples: every tick must count
 // exactly the requests that the pods' processes know they had since the last scrape that saw them.
+#include <gtest/gtest.h>
 #include <algorithm>
 #include <cmath>
 #include <map>
 #include <random>
-#include <gtest/gtest.h>
 
 #include "controller/prometheus/histogram.h"
 #include "controller/prometheus/sampling.h"

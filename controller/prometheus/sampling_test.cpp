@@ -1,8 +1,8 @@
 #include "controller/prometheus/sampling.h"
 
+#include <gtest/gtest.h>
 #include <cmath>
 #include <random>
-#include <gtest/gtest.h>
 
 namespace sluice::prometheus {
 namespace {
@@ -96,7 +96,8 @@ TEST(Sampling, PodsComeAndGo) {
 
 TEST(Sampling, NaNInfinityDuplicatesAndDisorderChangeNothing) {
   const Series clean = series("a", {{0, 100}, {15, 110}, {30, 125}, {45, 145}});
-  Series dirty = series("a", {{45, 145}, {0, 100}, {30, 125}, {30, 999}, {15, 110}, {20, std::nan("")}, {25, HUGE_VAL}, {26, -HUGE_VAL}, {27, -5}});
+  Series dirty =
+      series("a", {{45, 145}, {0, 100}, {30, 125}, {30, 999}, {15, 110}, {20, std::nan("")}, {25, HUGE_VAL}, {26, -HUGE_VAL}, {27, -5}});
   for (double from : {-10.0, 0.0, 10.0, 15.0, 22.0, 30.0})
     EXPECT_EQ(count({dirty}, {}, from, from + 15).counts, count({clean}, {}, from, from + 15).counts) << from;
 }
@@ -116,7 +117,8 @@ TEST(Sampling, WarmUpSamplesServeAsBaseOnly) {
 TEST(Sampling, CoverageIsTheShareOfExpectedPodsThatWereScraped) {
   Pods pods;
   pods.expected = {"a", "b", "c", "d"};
-  const std::vector<Series> total{series("a", {{0, 1}, {15, 2}}), series("b", {{0, 1}}), series("c", {{15, 5}}), series("stranger", {{15, 5}})};
+  const std::vector<Series> total{series("a", {{0, 1}, {15, 2}}), series("b", {{0, 1}}), series("c", {{15, 5}}),
+                                  series("stranger", {{15, 5}})};
   EXPECT_DOUBLE_EQ(count(total, {}, 10, 20, pods).coverage, 0.5);
   EXPECT_DOUBLE_EQ(count(total, {}, 10, 20).coverage, 1);
   EXPECT_DOUBLE_EQ(count({}, {}, 10, 20).coverage, 0);

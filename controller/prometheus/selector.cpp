@@ -65,8 +65,8 @@ class Parser {
  private:
   Expected<void> check_length() const {
     if (text_.size() <= kMaxLength) return {};
-    return fail(Error::Kind::Invalid, "a selector of " + std::to_string(text_.size()) + " characters: at most " +
-                                          std::to_string(kMaxLength) + " are accepted");
+    return fail(Error::Kind::Invalid,
+                "a selector of " + std::to_string(text_.size()) + " characters: at most " + std::to_string(kMaxLength) + " are accepted");
   }
 
   // Matchers up to `closing` (or the end of the text for '\0'), which is not consumed.
@@ -182,9 +182,11 @@ class Parser {
     const auto word = [&](std::string_view w) {
       return rest.starts_with(w) && (rest.size() == w.size() || !(is_letter(rest[w.size()]) || is_digit(rest[w.size()])));
     };
-    if (peek() == '[') return error("a range such as [5m] is not allowed", "remove it: raw samples are read and the window is chosen for each tick");
+    if (peek() == '[')
+      return error("a range such as [5m] is not allowed", "remove it: raw samples are read and the window is chosen for each tick");
     if (peek() == '(') return error("functions and aggregations are not allowed", only_selectors());
-    if (peek() == '@' || word("offset")) return error("offset and @ are not allowed", "remove them: both arms are read over the same window");
+    if (peek() == '@' || word("offset"))
+      return error("offset and @ are not allowed", "remove them: both arms are read over the same window");
     if (peek() == '#') return error("comments are not allowed", "remove the comment");
     return error(quoted(peek()) + " is not part of a selector", only_selectors());
   }

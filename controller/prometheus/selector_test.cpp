@@ -1,8 +1,8 @@
 #include "controller/prometheus/selector.h"
 
-#include <random>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <random>
 
 namespace sluice::prometheus {
 namespace {

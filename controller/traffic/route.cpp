@@ -38,16 +38,14 @@ auto backends_of(AnyJson& rule) -> AnyJson* {
 
 bool names_in(const Json& rule, const Split& split, const std::string& service) {
   const Json* backends = backends_of(rule);
-  return backends != nullptr && std::any_of(backends->begin(), backends->end(), [&](const Json& backend) {
-           return is_service(backend, split, service);
-         });
+  return backends != nullptr &&
+         std::any_of(backends->begin(), backends->end(), [&](const Json& backend) { return is_service(backend, split, service); });
 }
 
 }  // namespace
 
 bool names(const Json& rules, const Split& split, const std::string& service) {
-  return std::any_of(rules.begin(), rules.end(),
-                     [&](const Json& rule) { return selected(rule, split) && names_in(rule, split, service); });
+  return std::any_of(rules.begin(), rules.end(), [&](const Json& rule) { return selected(rule, split) && names_in(rule, split, service); });
 }
 
 Expected<Json> with_canary(const Json& original, const Split& split, int percent) {

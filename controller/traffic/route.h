@@ -19,10 +19,10 @@ namespace sluice::traffic {
 using kube::Json;
 
 struct Split {
-  std::string ns;                      // of the route; backendRefs into other namespaces are not ours
+  std::string ns;  // of the route; backendRefs into other namespaces are not ours
   std::string service;
   std::string canary_service;
-  std::vector<std::string> rules;      // names; empty: every rule that names the Service
+  std::vector<std::string> rules;  // names; empty: every rule that names the Service
 };
 
 // At least one rule that the split applies to names the Service. `service` may also be the canary Service.

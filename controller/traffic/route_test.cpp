@@ -76,8 +76,8 @@ TEST(Route, AWeightThatCannotBeMultipliedIsRefusedByName) {
 }
 
 TEST(Route, HostileRulesAreLeftAlone) {
-  for (const Json& rules : {Json::array({nullptr, 3, "x", Json::array(), {{"backendRefs", 5}}, {{"backendRefs", {nullptr, 4}}}}),
-                            Json(), Json("text")}) {
+  for (const Json& rules :
+       {Json::array({nullptr, 3, "x", Json::array(), {{"backendRefs", 5}}, {{"backendRefs", {nullptr, 4}}}}), Json(), Json("text")}) {
     EXPECT_FALSE(with_canary(rules, kSplit, 5));
     EXPECT_EQ(canary_percent(rules, kSplit), std::nullopt);
     EXPECT_EQ(without_canary(rules, kSplit), rules);

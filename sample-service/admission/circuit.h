@@ -13,7 +13,7 @@ namespace courier {
 using sluice::Duration;
 
 struct CircuitPolicy {
-  int failures = 5;                        // in a row
+  int failures = 5;  // in a row
   Duration first_break{1'000};
   Duration longest_break{60'000};
 };
@@ -40,7 +40,7 @@ class Circuit {
   State state_ = State::Closed;
   int in_a_row_ = 0;
   int breaks_ = 0;
-  Duration until_{0};                      // Open: then a probe may pass; HalfOpen: then the probe is given up
+  Duration until_{0};  // Open: then a probe may pass; HalfOpen: then the probe is given up
 };
 
 std::string_view name(Circuit::State state);

@@ -5,7 +5,7 @@
 namespace courier {
 namespace {
 
-constexpr double kNoJitter = 1;            // the whole break
+constexpr double kNoJitter = 1;  // the whole break
 
 Circuit opened(Duration now) {
   Circuit circuit({.failures = 3, .first_break = Duration(1'000), .longest_break = Duration(3'000)});

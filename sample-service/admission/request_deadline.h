@@ -14,15 +14,15 @@ using sluice::Duration;
 using sluice::Expected;
 
 struct DeadlinePolicy {
-  Duration standard{1'000};                // when the client says nothing
-  Duration longest{10'000};                // what a client may ask for is cut to this
+  Duration standard{1'000};  // when the client says nothing
+  Duration longest{10'000};  // what a client may ask for is cut to this
 };
 
 // Invalid: a header that is not a whole number of milliseconds from 1 on. Where both headers stand, the shorter wait holds.
 Expected<Duration> requested_timeout(const sluice::http::Headers& headers, const DeadlinePolicy& policy);
 
 struct RequestDeadline {
-  Duration begin{0};                       // when the head of the request had arrived
+  Duration begin{0};  // when the head of the request had arrived
   Duration timeout{1'000};
 
   Duration left(Duration now) const { return std::max(Duration(0), begin + timeout - now); }

@@ -15,8 +15,8 @@ namespace courier {
 using sluice::Duration;
 
 struct RetryBudgetPolicy {
-  double share = 0.1;                      // retries per first try
-  double per_second = 1;                   // allowed without any
+  double share = 0.1;     // retries per first try
+  double per_second = 1;  // allowed without any
 };
 
 class RetryBudget {
@@ -28,7 +28,7 @@ class RetryBudget {
   bool try_retry(Duration now);
 
  private:
-  static constexpr std::size_t kSlots = 10;               // seconds that count
+  static constexpr std::size_t kSlots = 10;  // seconds that count
   struct Slot {
     long long second = -1;
     double tries = 0;

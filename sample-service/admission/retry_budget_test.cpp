@@ -8,7 +8,7 @@ namespace {
 TEST(RetryBudget, RetriesStayATenthOfTheTries) {
   RetryBudget budget({.share = 0.1, .per_second = 0});
   int retries = 0;
-  for (int i = 0; i < 10'000; ++i) {       // 1000 tries each second, all of which would like to be repeated
+  for (int i = 0; i < 10'000; ++i) {  // 1000 tries each second, all of which would like to be repeated
     const Duration now(i);
     budget.first_try(now);
     if (budget.try_retry(now)) ++retries;

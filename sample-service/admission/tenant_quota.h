@@ -14,8 +14,8 @@ namespace courier {
 using sluice::Duration;
 
 struct QuotaPolicy {
-  double per_second = 0;                   // 0: no quota
-  double burst = 0;                        // tokens of a full bucket; below 1 counts as 1
+  double per_second = 0;  // 0: no quota
+  double burst = 0;       // tokens of a full bucket; below 1 counts as 1
 };
 
 // The bucket as a value: it refills with time and is never fuller than the burst.

@@ -27,7 +27,7 @@ struct ApiParts {
   Identity identity;
   EndpointPolicy endpoints;
   AddressPolicy addresses;
-  std::string admin_key;                   // may make tenants and keys; empty: nobody may
+  std::string admin_key;  // may make tenants and keys; empty: nobody may
   const TokenRing& tokens;
   Store& store;
   Executor& executor;
@@ -35,7 +35,7 @@ struct ApiParts {
   Random random;
   sluice::metrics::Registry& metrics;
   Meter& meter;
-  std::function<void(const std::string& id)> stored = nullptr;   // a new message waits; on the executor's thread
+  std::function<void(const std::string& id)> stored = nullptr;  // a new message waits; on the executor's thread
 };
 
 struct ApiContext;

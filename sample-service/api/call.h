@@ -16,13 +16,13 @@
 namespace courier {
 
 struct Call {
-  const Route* route = nullptr;            // never null
+  const Route* route = nullptr;  // never null
   std::array<std::string, 2> ids{};
   std::string tenant{};
   RequestDeadline deadline{};
   std::string request_id{};
   sluice::http::TraceContext trace{};
-  ConcurrencyLimit* limit = nullptr;       // never null
+  ConcurrencyLimit* limit = nullptr;  // never null
   std::optional<ByteBudget::Share> body{};
 };
 using CallPtr = std::shared_ptr<const Call>;

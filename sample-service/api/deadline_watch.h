@@ -15,7 +15,7 @@ namespace courier {
 class DeadlineWatch {
  public:
   DeadlineWatch();
-  ~DeadlineWatch();                        // what is still watched is forgotten
+  ~DeadlineWatch();  // what is still watched is forgotten
   DeadlineWatch(const DeadlineWatch&) = delete;
   DeadlineWatch& operator=(const DeadlineWatch&) = delete;
 

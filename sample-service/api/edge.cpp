@@ -56,7 +56,7 @@ class EdgeReply final : public Reply {
     meter_.begin();
   }
   ~EdgeReply() override {
-    if (!sent_) finish(500);               // the server answers 500 for a dropped reply
+    if (!sent_) finish(500);  // the server answers 500 for a dropped reply
   }
   void send(Response response) override {
     if (sent_) return;

@@ -26,15 +26,15 @@
 namespace courier {
 
 struct EdgeOptions {
-  bool auth_required = false;              // false: everybody is the default tenant
+  bool auth_required = false;  // false: everybody is the default tenant
   DeadlinePolicy deadline{};
-  QuotaPolicy quota{};                     // of each tenant
+  QuotaPolicy quota{};  // of each tenant
   // Requests of one route in work at a time; 0: no limit. About limit / throughput is what an accepted request waits: with
   // 5,000 intakes per second 64 of them wait for 13 ms.
   std::size_t intake_limit = 64;
   std::size_t read_limit = 64;
   std::size_t change_limit = 16;
-  std::size_t body_bytes = 64 * 1024 * 1024;   // of all requests together
+  std::size_t body_bytes = 64 * 1024 * 1024;  // of all requests together
 };
 
 class Edge {
@@ -58,7 +58,7 @@ class Edge {
  private:
   struct Refused {
     sluice::http::Response answer;
-    const char* reason;                    // label; null: the client's mistake, which is not counted as a rejection
+    const char* reason;  // label; null: the client's mistake, which is not counted as a rejection
   };
   std::optional<Refused> judge(const sluice::http::IncomingRequest& head, const Matched& matched, Call& call);
   std::optional<Refused> authorize(const sluice::http::IncomingRequest& head, const Route& route, Call& call) const;
@@ -70,7 +70,7 @@ class Edge {
   TenantQuotas quotas_;
   ByteBudget bodies_;
   std::atomic<bool> intake_held_{false};
-  std::vector<std::unique_ptr<ConcurrencyLimit>> limits_;   // as routes()
+  std::vector<std::unique_ptr<ConcurrencyLimit>> limits_;  // as routes()
 };
 
 }  // namespace courier

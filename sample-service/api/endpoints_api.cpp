@@ -37,9 +37,14 @@ Expected<long long> version_of(const std::string& if_match) {
 }
 
 OrderedJson json_of(const Endpoint& endpoint) {
-  return {{"id", endpoint.id}, {"url", endpoint.url}, {"topics", endpoint.topics}, {"state", name(endpoint.state)},
-          {"maxInFlight", endpoint.max_inflight}, {"version", endpoint.version},
-          {"created", sluice::format_time(endpoint.created)}, {"updated", sluice::format_time(endpoint.updated)}};
+  return {{"id", endpoint.id},
+          {"url", endpoint.url},
+          {"topics", endpoint.topics},
+          {"state", name(endpoint.state)},
+          {"maxInFlight", endpoint.max_inflight},
+          {"version", endpoint.version},
+          {"created", sluice::format_time(endpoint.created)},
+          {"updated", sluice::format_time(endpoint.updated)}};
 }
 
 Response endpoint_answer(int status, const Endpoint& endpoint, bool with_secret = false) {
@@ -196,8 +201,11 @@ void get_endpoint_stats(ApiContext& api, const CallPtr& call, ReplyPtr reply) {
   api.calls.run(call, std::move(reply), [&api, call] {
     const auto stats = api.parts.store.endpoint_stats(call->tenant, call->ids[0]);
     if (!stats) return problem(stats.error());
-    return json_answer(200, OrderedJson{{"pending", stats->pending}, {"delivered", stats->delivered}, {"dead", stats->dead},
-                                        {"attempts", stats->attempts}, {"refreshed", sluice::format_time(stats->refreshed)}});
+    return json_answer(200, OrderedJson{{"pending", stats->pending},
+                                        {"delivered", stats->delivered},
+                                        {"dead", stats->dead},
+                                        {"attempts", stats->attempts},
+                                        {"refreshed", sluice::format_time(stats->refreshed)}});
   });
 }
 

@@ -17,7 +17,7 @@ using sluice::http::ReplyPtr;
 using sluice::http::Response;
 
 constexpr Duration kKeyLife{24 * 3'600'000};
-constexpr Duration kPatience{300};         // for the same key's other request
+constexpr Duration kPatience{300};  // for the same key's other request
 
 Expected<std::string> key_of(const IncomingRequest& in) {
   const auto header = in.request.headers.find("Idempotency-Key");

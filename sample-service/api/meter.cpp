@@ -22,17 +22,19 @@ void Meter::answered(std::string_view method, std::string_view route, int status
   const auto key = std::tuple(known(method), route, status);
   auto found = known_.find(key);
   if (found == known_.end()) {
-    const auto made = metrics_.histogram(
-        "http_request_duration_seconds", "How long requests took to answer.", sluice::metrics::request_duration_bounds(),
-        {{"method", std::string(known(method))}, {"route", std::string(route)}, {"status", std::to_string(status)}});
+    const auto made =
+        metrics_.histogram("http_request_duration_seconds", "How long requests took to answer.", sluice::metrics::request_duration_bounds(),
+                           {{"method", std::string(known(method))}, {"route", std::string(route)}, {"status", std::to_string(status)}});
     found = known_.emplace(key, made).first;
   }
   found->second.observe(seconds);
 }
 
 void Meter::rejected(std::string_view route, std::string_view reason) {
-  metrics_.counter("http_requests_rejected_total", "Requests refused to protect the service.",
-                   {{"route", std::string(route)}, {"reason", std::string(reason)}}).add();
+  metrics_
+      .counter("http_requests_rejected_total", "Requests refused to protect the service.",
+               {{"route", std::string(route)}, {"reason", std::string(reason)}})
+      .add();
 }
 
 }  // namespace courier

@@ -10,17 +10,32 @@
 namespace courier {
 
 enum class Operation {
-  Index, Version, Echo, OpenApi,
-  PostMessage, ListMessages, GetMessage, ReplayMessage, ListDeadLetters,
-  CreateEndpoint, ListEndpoints, GetEndpoint, PatchEndpoint, DeleteEndpoint, GetEndpointStats,
+  Index,
+  Version,
+  Echo,
+  OpenApi,
+  PostMessage,
+  ListMessages,
+  GetMessage,
+  ReplayMessage,
+  ListDeadLetters,
+  CreateEndpoint,
+  ListEndpoints,
+  GetEndpoint,
+  PatchEndpoint,
+  DeleteEndpoint,
+  GetEndpointStats,
   PostToken,
-  CreateTenant, CreateKey, ListKeys, RevokeKey,
+  CreateTenant,
+  CreateKey,
+  ListKeys,
+  RevokeKey,
 };
 
 // Routes of one class have limits of the same size, each its own.
 enum class RouteClass {
-  Free,        // answered on the loop, without a dependency: no limit
-  Intake,      // takes messages in: the last to be refused
+  Free,    // answered on the loop, without a dependency: no limit
+  Intake,  // takes messages in: the last to be refused
   Read,
   Change,
 };
@@ -28,9 +43,9 @@ enum class RouteClass {
 struct Route {
   Operation operation{};
   std::string_view method;
-  std::string_view pattern;                // "/v1/messages/{id}"
+  std::string_view pattern;  // "/v1/messages/{id}"
   RouteClass kind = RouteClass::Free;
-  std::string_view scope{};                // a token must have it; empty: open to everybody
+  std::string_view scope{};  // a token must have it; empty: open to everybody
 };
 
 std::span<const Route> routes();

@@ -49,7 +49,7 @@ class ToTheStore : public ::testing::Test {
   sluice::metrics::Registry metrics;
   Meter meter{metrics};
   std::latch go{1};
-  std::unique_ptr<StoreCalls> calls;       // outlives the executor, whose jobs use it
+  std::unique_ptr<StoreCalls> calls;  // outlives the executor, whose jobs use it
   std::unique_ptr<Executor> executor = std::make_unique<Executor>(1);
 
   void SetUp() override { calls = std::make_unique<StoreCalls>(*executor, clock, meter, metrics); }
@@ -107,7 +107,7 @@ TEST_F(ToTheStore, NothingIsBegunAfterTheDeadline) {
 TEST_F(ToTheStore, WhoeverNoticesTheDeadlineFirstAnswers) {
   block();
   auto late = ask(kLong, []() -> Response { throw std::logic_error("must not be called"); });
-  clock.advance(kLong);                    // long before the watch looks
+  clock.advance(kLong);  // long before the watch looks
   go.count_down();
   EXPECT_EQ(late.get().status, 504);
   EXPECT_TRUE(counted("deadline"));

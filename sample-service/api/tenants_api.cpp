@@ -37,8 +37,10 @@ Response token_answer(const ApiContext& api, const std::string& tenant, const st
     return problem(403, "this key may only have: " + to_text(may));
   }
   claims.expires = claims.issued + kTokenLife;
-  Response answer = json_answer(200, OrderedJson{{"access_token", api.parts.tokens.sign(claims)}, {"token_type", "Bearer"},
-                                                 {"expires_in", kTokenLife.count() / 1000}, {"scope", to_text(claims.scopes)}});
+  Response answer = json_answer(200, OrderedJson{{"access_token", api.parts.tokens.sign(claims)},
+                                                 {"token_type", "Bearer"},
+                                                 {"expires_in", kTokenLife.count() / 1000},
+                                                 {"scope", to_text(claims.scopes)}});
   answer.headers["Cache-Control"] = "no-store";
   return answer;
 }

@@ -39,8 +39,8 @@ Expected<void> check_topic(std::string_view topic) {
 }
 
 Expected<void> check_tenant_id(std::string_view id) {
-  const bool fits = !id.empty() && id.size() <= 64 &&
-                    std::all_of(id.begin(), id.end(), [](char c) { return is_small_letter_or_digit(c) || c == '-'; });
+  const bool fits =
+      !id.empty() && id.size() <= 64 && std::all_of(id.begin(), id.end(), [](char c) { return is_small_letter_or_digit(c) || c == '-'; });
   if (fits) return {};
   return fail(Error::Kind::Invalid, "tenant: '" + std::string(id) + "' is not 1 to 64 small letters, digits or '-'");
 }

@@ -11,23 +11,23 @@
 namespace courier {
 
 enum class EndpointState {
-  Active,      // gets new messages, and they are delivered
-  Paused,      // gets new messages, which wait until it is active again
-  Disabled,    // gets no new messages; what waits stays where it is
+  Active,    // gets new messages, and they are delivered
+  Paused,    // gets new messages, which wait until it is active again
+  Disabled,  // gets no new messages; what waits stays where it is
 };
 std::string_view name(EndpointState state);
 // "active", "paused", "disabled"; Invalid names the text.
 Expected<EndpointState> parse_endpoint_state(std::string_view text);
 
 struct Endpoint {
-  std::string id{};                        // UUID version 7
+  std::string id{};  // UUID version 7
   std::string tenant{};
-  std::string url{};                       // absolute
-  std::string secret{};                    // signs deliveries (signature.h); empty: they are not signed. Never answered or logged.
-  std::vector<std::string> topics{};       // is sent messages of these only; empty: of every topic
+  std::string url{};                  // absolute
+  std::string secret{};               // signs deliveries (signature.h); empty: they are not signed. Never answered or logged.
+  std::vector<std::string> topics{};  // is sent messages of these only; empty: of every topic
   EndpointState state = EndpointState::Active;
-  int max_inflight = 4;                    // deliveries at a time, over all workers; at least 1
-  long long version = 1;                   // grows by one with each change: the ETag
+  int max_inflight = 4;   // deliveries at a time, over all workers; at least 1
+  long long version = 1;  // grows by one with each change: the ETag
   Time created{};
   Time updated{};
 };
@@ -39,7 +39,7 @@ Expected<void> check_topic(std::string_view topic);
 inline constexpr std::string_view kDefaultTenant = "default";
 
 struct Tenant {
-  std::string id{};                        // 1 to 64 of [a-z0-9-]
+  std::string id{};  // 1 to 64 of [a-z0-9-]
   std::string name{};
   Time created{};
 };
@@ -48,9 +48,9 @@ Expected<void> check_tenant_id(std::string_view id);
 
 // A key is known by its digest only; it is random and long, so one SHA-256 is enough.
 struct ApiKey {
-  std::string id{};                        // what people call it: shown, logged, revoked by
+  std::string id{};  // what people call it: shown, logged, revoked by
   std::string tenant{};
-  std::string digest{};                    // hash_api_key()
+  std::string digest{};  // hash_api_key()
   Time created{};
 };
 std::string hash_api_key(std::string_view key);
@@ -60,7 +60,7 @@ struct EndpointStats {
   long long pending = 0;
   long long delivered = 0;
   long long dead = 0;
-  long long attempts = 0;                  // of all of them
+  long long attempts = 0;  // of all of them
   Time refreshed{};
 };
 

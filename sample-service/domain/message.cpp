@@ -67,8 +67,8 @@ Expected<void> check_url(const std::string& url, const EndpointPolicy& policy) {
   const auto parsed = sluice::http::parse_url(url);
   if (!parsed) return fail("endpoint", parsed.error());
   const std::string origin = origin_of(*parsed);
-  const bool allowed = std::any_of(policy.allowed.begin(), policy.allowed.end(),
-                                   [&](const std::string& entry) { return entry == "*" || entry == origin; });
+  const bool allowed =
+      std::any_of(policy.allowed.begin(), policy.allowed.end(), [&](const std::string& entry) { return entry == "*" || entry == origin; });
   if (allowed) return {};
   return fail(Error::Kind::Invalid, "endpoint: '" + origin + "' is not allowed; add it to COURIER_ENDPOINTS_ALLOWED");
 }

@@ -20,9 +20,9 @@ using sluice::Time;
 using Random = std::function<double()>;
 
 enum class State {
-  Pending,     // waits for its (next) attempt
-  Delivered,   // the receiver answered 2xx
-  Dead,        // given up; last_error says why
+  Pending,    // waits for its (next) attempt
+  Delivered,  // the receiver answered 2xx
+  Dead,       // given up; last_error says why
 };
 std::string_view name(State state);
 
@@ -30,11 +30,11 @@ std::string_view name(State state);
 enum class Lane { Urgent = 0, Normal = 1 };
 
 struct Message {
-  std::string id{};                        // UUID version 7: what a receiver removes duplicates by
+  std::string id{};  // UUID version 7: what a receiver removes duplicates by
   std::string tenant{};
-  std::string topic{};                     // which subscriptions it goes to; may be empty
-  std::string payload{};                   // what is delivered: the JSON text of "payload"
-  std::string traceparent{};               // W3C trace context of the request that posted it; empty: none
+  std::string topic{};        // which subscriptions it goes to; may be empty
+  std::string payload{};      // what is delivered: the JSON text of "payload"
+  std::string traceparent{};  // W3C trace context of the request that posted it; empty: none
   Lane lane = Lane::Normal;
   Time received{};
 };
@@ -42,18 +42,18 @@ struct Message {
 // One message on its way to one receiver. Message and endpoint together are its identity.
 struct Delivery {
   std::string message{};
-  std::string endpoint{};                  // id of the Endpoint; empty: the URL that the message itself named
+  std::string endpoint{};  // id of the Endpoint; empty: the URL that the message itself named
   std::string tenant{};
-  std::string url{};                       // where it goes today; empty: its endpoint was deleted
+  std::string url{};  // where it goes today; empty: its endpoint was deleted
   State state = State::Pending;
   int attempts = 0;
-  Time run_after{};                        // not before; while it is lent, the end of the loan
+  Time run_after{};  // not before; while it is lent, the end of the loan
   std::string last_error{};
 };
 
 struct MessageStatus {
   Message message{};
-  std::vector<Delivery> deliveries{};      // by endpoint
+  std::vector<Delivery> deliveries{};  // by endpoint
 
   // Pending while any delivery is; then Dead if any is; else Delivered.
   State state() const;
@@ -61,7 +61,7 @@ struct MessageStatus {
 
 // What a client asks for.
 struct Intake {
-  std::string endpoint{};                  // the receiver; empty: whoever subscribes to the topic
+  std::string endpoint{};  // the receiver; empty: whoever subscribes to the topic
   std::string payload{};
   std::string topic{};
   Lane lane = Lane::Normal;
@@ -70,7 +70,7 @@ struct Intake {
 // Which endpoints may be named by clients: origins ("http://host:port") or "*" for any. The default endpoint is always
 // allowed. Without a list nobody can make courier call into the network it runs in.
 struct EndpointPolicy {
-  std::string default_endpoint{};          // of messages that name none and to which nobody subscribes
+  std::string default_endpoint{};  // of messages that name none and to which nobody subscribes
   std::vector<std::string> allowed{};
 };
 

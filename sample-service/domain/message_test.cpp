@@ -67,7 +67,7 @@ TEST(Signatures, AreThoseOfStandardWebhooks) {
   // The example of the standard's own libraries.
   EXPECT_EQ(sign("whsec_plJ3nmyCDGBKInavdOK15jsl", "msg_loFOjxBNrRLzqYUf", 1731705121, R"({"event_type":"ping","data":{"success":true}})"),
             "v1,rAvfW3dJ/X/qxhsaXPOyyCGmRKsaKWcsNccKXlIktD0=");
-  EXPECT_EQ(sign("whsec_aGVsbG8=", "a", 1, "b"), sign("hello", "a", 1, "b"));    // padding is not part of the key
+  EXPECT_EQ(sign("whsec_aGVsbG8=", "a", 1, "b"), sign("hello", "a", 1, "b"));  // padding is not part of the key
 }
 
 TEST(Statuses, AreOfAllDeliveriesTogether) {

@@ -17,8 +17,8 @@ int wait_of(const sluice::Error& error, int otherwise) {
 sluice::http::Response problem(int status, const std::string& detail, int retry_after) {
   using Json = nlohmann::ordered_json;
   const Json json{{"type", "about:blank"}, {"title", sluice::http::reason_phrase(status)}, {"status", status}, {"detail", detail}};
-  sluice::http::Response response{status, {{"Content-Type", "application/problem+json"}},
-                                  json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"};
+  sluice::http::Response response{
+      status, {{"Content-Type", "application/problem+json"}}, json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"};
   if (retry_after > 0) response.headers["Retry-After"] = std::to_string(retry_after);
   return response;
 }

@@ -47,7 +47,8 @@ TEST(FaultProfile, EveryPartIsUnderstood) {
 }
 
 TEST(FaultProfile, WhatIsNotUnderstoodIsNamed) {
-  for (const char* text : {"error=5%", "errors=5", "errors=120%", "latency=5", "latency=1s@2", "never-ready=1", "errors=1%,errors=2%", ",", "crash-after"}) {
+  for (const char* text :
+       {"error=5%", "errors=5", "errors=120%", "latency=5", "latency=1s@2", "never-ready=1", "errors=1%,errors=2%", ",", "crash-after"}) {
     EXPECT_FALSE(parse_fault_profile(text)) << text;
   }
 }
@@ -77,7 +78,8 @@ TEST(Injector, LatencyIsAddedBeforeTheHandler) {
 TEST(Injector, TheCrashComesWhenItWasAnnounced) {
   std::promise<void> crashed;
   const auto begin = std::chrono::steady_clock::now();
-  Injector injector({.crash_after = Duration(50)}, [] { return 0.5; }, [&] { crashed.set_value(); });
+  Injector injector(
+      {.crash_after = Duration(50)}, [] { return 0.5; }, [&] { crashed.set_value(); });
   crashed.get_future().wait();
   EXPECT_GE(std::chrono::steady_clock::now() - begin, Duration(50));
 }
@@ -91,7 +93,8 @@ TEST(Injector, InjectedErrorsShowInTheMetricsAndProbesStayExempt) {
   Extras extras;
   extras.active = extras.never_ready = true;
   extras.wrap = [&](sluice::http::Handler handler) { return injector.wrap(std::move(handler)); };
-  auto service = Service::start(settings, extras, [] { return 0.5; }, [](const std::string& origin) { return sluice::http::make_transport({.url = origin}); });
+  auto service = Service::start(
+      settings, extras, [] { return 0.5; }, [](const std::string& origin) { return sluice::http::make_transport({.url = origin}); });
   ASSERT_TRUE(service) << service.error().message;
   const auto get = [](std::uint16_t port, const std::string& target) {
     auto transport = sluice::http::make_transport({.url = "http://127.0.0.1:" + std::to_string(port)});

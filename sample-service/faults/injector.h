@@ -18,7 +18,7 @@ class Injector {
  public:
   // crash: what ends the process; null: std::abort.
   Injector(FaultProfile profile, Random random, std::function<void()> crash = nullptr);
-  ~Injector();                             // delayed requests are dropped: answered 500 by the server
+  ~Injector();  // delayed requests are dropped: answered 500 by the server
   Injector(const Injector&) = delete;
   Injector& operator=(const Injector&) = delete;
 

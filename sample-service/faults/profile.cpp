@@ -40,7 +40,8 @@ Expected<FaultProfile> parse_fault_profile(std::string_view text) {
     } else if (part == "never-ready") {
       profile.never_ready = true;
     } else {
-      return fail(Error::Kind::Invalid, "'" + std::string(part) + "' is unknown; use errors=5%, latency=300ms@10%, crash-after=20s, never-ready");
+      return fail(Error::Kind::Invalid,
+                  "'" + std::string(part) + "' is unknown; use errors=5%, latency=300ms@10%, crash-after=20s, never-ready");
     }
   }
   return profile;

@@ -9,10 +9,10 @@
 namespace courier {
 
 struct FaultProfile {
-  double error_share = 0;                  // requests answered 500 instead of being handled
-  Duration latency{0};                     // added before a request is handled...
-  double latency_share = 1;                // ...to this share of them
-  std::optional<Duration> crash_after{};   // the process aborts that long after its start
+  double error_share = 0;                 // requests answered 500 instead of being handled
+  Duration latency{0};                    // added before a request is handled...
+  double latency_share = 1;               // ...to this share of them
+  std::optional<Duration> crash_after{};  // the process aborts that long after its start
   bool never_ready = false;
 
   bool active() const { return error_share > 0 || latency.count() > 0 || crash_after || never_ready; }

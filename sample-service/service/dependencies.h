@@ -36,7 +36,7 @@ class Dependencies {
     bool hard = false;
     int limit = 3;
     bool known = false;
-    int failures = 0;                      // in a row
+    int failures = 0;  // in a row
     std::string error{};
     Duration took{0};
     Time checked{};

@@ -66,7 +66,7 @@ int run(const Environment& environment, Extras extras, Random random) {
   if (exit_on_term) std::_Exit(0);
   std::jthread drainer([&](const std::stop_token& hurry) {
     (*service)->drain(hurry);
-    ::kill(::getpid(), SIGUSR1);           // wakes the wait below
+    ::kill(::getpid(), SIGUSR1);  // wakes the wait below
   });
   sigwait(&signals, &signal);
   if (signal != SIGUSR1) {

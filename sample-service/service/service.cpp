@@ -16,20 +16,23 @@ using sluice::http::Response;
 constexpr Duration kKeep{24 * 3'600'000};  // ended messages
 constexpr Duration kPruneEvery{60'000};
 constexpr Duration kLookEvery{1'000};
-constexpr Duration kLateLoop{2'000};       // without a tick, of which there are two each second
+constexpr Duration kLateLoop{2'000};  // without a tick, of which there are two each second
 constexpr Duration kOldestNotice{60'000};
-constexpr Duration kHouseLimit{20'000};    // a database that says nothing is given up after some seconds, each time
+constexpr Duration kHouseLimit{20'000};  // a database that says nothing is given up after some seconds, each time
 
 TokenRing ring_of(const Settings& settings) {
   auto ring = settings.token_keys.empty() ? TokenRing::random() : TokenRing::parse(settings.token_keys);
-  return ring ? *std::move(ring) : TokenRing::random();                   // read_settings() has checked it
+  return ring ? *std::move(ring) : TokenRing::random();  // read_settings() has checked it
 }
 
 }  // namespace
 
 Service::Service(Settings settings, TokenRing tokens, Random random)
-    : settings_(std::move(settings)), random_(std::move(random)), tokens_(std::move(tokens)),
-      edge_(settings_.edge, {tokens_, clock_, random_, metrics_, meter_}), last_tick_(settings_.threads) {}
+    : settings_(std::move(settings)),
+      random_(std::move(random)),
+      tokens_(std::move(tokens)),
+      edge_(settings_.edge, {tokens_, clock_, random_, metrics_, meter_}),
+      last_tick_(settings_.threads) {}
 
 Expected<std::unique_ptr<Service>> Service::start(Settings settings, Extras extras, Random random, MakeTransport make_transport) {
   TokenRing ring = ring_of(settings);
@@ -37,11 +40,15 @@ Expected<std::unique_ptr<Service>> Service::start(Settings settings, Extras extr
   Service& self = *service;
   const Settings& set = self.settings_;
   if (auto opened = self.open_store(); !opened) return tl::make_unexpected(opened.error());
-  self.metrics_.gauge("build_info", "What this is; always 1.",
-                      {{"version", set.identity.version}, {"revision", set.revision},
-                       {"mode", self.store_->engine() == "sqlite" ? "embedded" : self.store_->engine()}}).set(1);
+  self.metrics_
+      .gauge("build_info", "What this is; always 1.",
+             {{"version", set.identity.version},
+              {"revision", set.revision},
+              {"mode", self.store_->engine() == "sqlite" ? "embedded" : self.store_->engine()}})
+      .set(1);
   self.metrics_.gauge("fault_injection_active", "1 while faults are injected on purpose.").set(extras.active ? 1 : 0);
-  self.executor_ = std::make_unique<Executor>(set.queue, [&self] { self.keep_house(); }, self.store_->parallelism());
+  self.executor_ = std::make_unique<Executor>(
+      set.queue, [&self] { self.keep_house(); }, self.store_->parallelism());
   self.make_worker(std::move(make_transport));
   if (auto made = self.make_relay(); !made) return tl::make_unexpected(made.error());
   self.api_ = std::make_unique<Api>(ApiParts{set.identity, set.endpoints, set.receivers.addresses, set.admin_key, self.tokens_,
@@ -60,7 +67,7 @@ Expected<void> Service::open_store() {
   auto store = courier::open_store({.database = settings_.database, .connections = settings_.connections, .metrics = &metrics_});
   if (!store) return tl::make_unexpected(store.error());
   store_ = std::move(*store);
-  look_at_database();                      // green from the start, or not at all: start() fails where no round trip succeeds
+  look_at_database();  // green from the start, or not at all: start() fails where no round trip succeeds
   return {};
 }
 
@@ -75,7 +82,7 @@ void Service::make_worker(MakeTransport make_transport) {
   WorkerOptions options = settings_.worker;
   if (settings_.role == Role::Api) options.threads = 0;
   worker_ = std::make_unique<Worker>(options, Worker::Parts{*store_, *executor_, clock_, random_, metrics_, health_,
-                                                                     [this](const std::string& origin) { return receivers_->to(origin); }});
+                                                            [this](const std::string& origin) { return receivers_->to(origin); }});
 }
 
 Expected<void> Service::make_relay() {
@@ -108,7 +115,10 @@ Expected<void> Service::listen(const Extras& extras) {
     return problem(status, why, status == 503 ? 1 : 0);
   };
   for (auto& tick : last_tick_) tick = clock_.monotonic().count();
-  auto data = sluice::http::serve({.address = settings_.address, .port = settings_.port, .threads = settings_.threads, .refusal = refusal,
+  auto data = sluice::http::serve({.address = settings_.address,
+                                   .port = settings_.port,
+                                   .threads = settings_.threads,
+                                   .refusal = refusal,
                                    .on_tick = [this](std::size_t loop, Duration late) { ticked(loop, late); }},
                                   edge_.enter(std::move(handler)), [this](IncomingRequest& head) { return edge_.admit(head); });
   if (!data) return fail("data port", data.error());
@@ -120,7 +130,7 @@ Service::~Service() {
   // The data port first: its handler uses all the rest.
   data_.reset();
   admin_.reset();
-  if (relay_) relay_->end();               // while there are an executor and a wake-up to use; it may still be told something
+  if (relay_) relay_->end();  // while there are an executor and a wake-up to use; it may still be told something
   wake_.reset();
 }
 
@@ -170,7 +180,7 @@ void Service::look_at_database() {
 void Service::look_at_queue() {
   const Time now = clock_.now();
   const auto queue = store_->queue(now);
-  if (!queue) return;                      // look_at_database() has told it
+  if (!queue) return;  // look_at_database() has told it
   metrics_.gauge("queue_depth", "Deliveries that are not ended.").set(static_cast<double>(queue->pending));
   metrics_.gauge("queue_lag_messages", "Deliveries that might be made now.").set(static_cast<double>(queue->due));
   metrics_.gauge("queue_oldest_age_seconds", "How long the longest due delivery has waited.").set(sluice::seconds(now - queue->oldest_due));

@@ -26,19 +26,19 @@ namespace courier {
 
 // What the drill build adds; the release build passes none, and no code of it is in its binary.
 struct Extras {
-  std::function<sluice::http::Handler(sluice::http::Handler)> wrap = nullptr;   // around the data port's handler
-  bool active = false;                     // fault_injection_active
+  std::function<sluice::http::Handler(sluice::http::Handler)> wrap = nullptr;  // around the data port's handler
+  bool active = false;                                                         // fault_injection_active
   bool never_ready = false;
-  bool exit_on_term = false;               // no drain at all
+  bool exit_on_term = false;  // no drain at all
 };
 
 class Service {
  public:
   // Errors: Unavailable (a port is taken, the database cannot be opened), Invalid (a wrong address).
   static Expected<std::unique_ptr<Service>> start(Settings settings, Extras extras, Random random, MakeTransport make_transport);
-  ~Service();                              // stops at once; drain() first when clients matter
+  ~Service();  // stops at once; drain() first when clients matter
 
-  std::uint16_t port() const { return data_ ? data_->port() : 0; }   // 0: role Worker has none
+  std::uint16_t port() const { return data_ ? data_->port() : 0; }  // 0: role Worker has none
   std::uint16_t admin_port() const { return admin_->port(); }
 
   // Unready, but serving on while endpoints and gateways catch up; then "Connection: close"; then no new connections and
@@ -52,7 +52,7 @@ class Service {
   Expected<void> make_relay();
   Expected<void> listen(const Extras& extras);
   void wait(Duration length, const std::stop_token& hurry);
-  void keep_house();                       // each second on a thread of the executor
+  void keep_house();  // each second on a thread of the executor
   void look_at_queue();
   void look_at_database();
   void ticked(std::size_t loop, Duration late);
@@ -68,7 +68,7 @@ class Service {
   TokenRing tokens_;
   Meter meter_{metrics_};
   Edge edge_;
-  std::vector<std::atomic<long long>> last_tick_;         // of each loop, monotonic milliseconds
+  std::vector<std::atomic<long long>> last_tick_;  // of each loop, monotonic milliseconds
   std::mutex mutex_;
   std::condition_variable_any never_;
   Duration next_prune_{0};
@@ -78,7 +78,7 @@ class Service {
   std::unique_ptr<Store> store_;
   std::unique_ptr<Receivers> receivers_;
   std::unique_ptr<Api> api_;
-  std::unique_ptr<Relay> relay_;           // what the API tells of what was stored
+  std::unique_ptr<Relay> relay_;  // what the API tells of what was stored
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<Worker> worker_;
   std::unique_ptr<Wake> wake_;

@@ -421,7 +421,7 @@ TEST_F(CourierService, AStuckLoopKeepsTrafficAwayUntilItIsFree) {
     return [&, inner](sluice::http::IncomingRequest in, sluice::http::ReplyPtr reply) {
       if (in.path == "/echo") {
         stuck.count_down();
-        free.wait();                       // what a handler must not do
+        free.wait();  // what a handler must not do
       }
       inner(std::move(in), std::move(reply));
     };
@@ -453,13 +453,13 @@ TEST_F(CourierService, MetricsCarryTheAgreedNamesAndNoRawPaths) {
   get("/wp-admin.php");
   send(*client, "BREW", "/");
   const std::string text = send(*admin, "GET", "/metrics").body;
-  for (const char* line : {"http_request_duration_seconds_count{method=\"GET\",route=\"/\",status=\"200\"} 1\n",
-                           "http_request_duration_seconds_bucket{method=\"GET\",route=\"/\",status=\"200\",le=\"0.25\"} 1\n",
-                           "http_request_duration_seconds_count{method=\"GET\",route=\"/v1/messages/{id}\",status=\"404\"} 1\n",
-                           "http_request_duration_seconds_count{method=\"GET\",route=\"unmatched\",status=\"404\"} 1\n",
-                           "http_request_duration_seconds_count{method=\"_OTHER\",route=\"/\",status=\"405\"} 1\n",
-                           "http_requests_in_flight 0\n", "fault_injection_active 0\n",
-                           "build_info{mode=\"embedded\",revision=\"unknown\",version=\"v7\"} 1\n", "queue_depth 0\n"}) {
+  for (const char* line :
+       {"http_request_duration_seconds_count{method=\"GET\",route=\"/\",status=\"200\"} 1\n",
+        "http_request_duration_seconds_bucket{method=\"GET\",route=\"/\",status=\"200\",le=\"0.25\"} 1\n",
+        "http_request_duration_seconds_count{method=\"GET\",route=\"/v1/messages/{id}\",status=\"404\"} 1\n",
+        "http_request_duration_seconds_count{method=\"GET\",route=\"unmatched\",status=\"404\"} 1\n",
+        "http_request_duration_seconds_count{method=\"_OTHER\",route=\"/\",status=\"405\"} 1\n", "http_requests_in_flight 0\n",
+        "fault_injection_active 0\n", "build_info{mode=\"embedded\",revision=\"unknown\",version=\"v7\"} 1\n", "queue_depth 0\n"}) {
     EXPECT_NE(text.find(line), std::string::npos) << line << text;
   }
   EXPECT_EQ(text.find("wp-admin"), std::string::npos);

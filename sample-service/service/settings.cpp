@@ -112,8 +112,10 @@ void read_edge(Reader& read, Settings& settings) {
   if (!settings.token_keys.empty()) {
     if (const auto ring = TokenRing::parse(settings.token_keys); !ring) read.keep(fail("COURIER_TOKEN_KEYS", ring.error()).value());
   } else if (edge.auth_required) {
-    read.keep(fail(Error::Kind::Invalid, "COURIER_TOKEN_KEYS: is needed where COURIER_AUTH is 'required', the same on every node; "
-                                         "make one with: echo key-1:$(openssl rand -base64 32)").value());
+    read.keep(fail(Error::Kind::Invalid,
+                   "COURIER_TOKEN_KEYS: is needed where COURIER_AUTH is 'required', the same on every node; "
+                   "make one with: echo key-1:$(openssl rand -base64 32)")
+                  .value());
   }
   if (!settings.admin_key.empty() && settings.admin_key.size() < 32) {
     read.keep(fail(Error::Kind::Invalid, "COURIER_ADMIN_KEY: must be at least 32 characters; make one with: openssl rand -hex 32").value());

@@ -26,17 +26,17 @@ struct Settings {
   std::string address = "0.0.0.0";
   std::uint16_t port = 8080;
   std::uint16_t admin_port = 9090;
-  std::size_t threads = 1;                 // of the data port
-  std::string database = "courier.db";     // StoreOptions::database
-  std::size_t connections = 4;             // to PostgreSQL
-  std::string broker{};                    // RedisOptions::uri; empty: wake-ups within the process, and polling
-  bool database_is_hard = false;           // unready while it does not answer
-  std::size_t queue = 256;                 // requests that may wait for the database
+  std::size_t threads = 1;              // of the data port
+  std::string database = "courier.db";  // StoreOptions::database
+  std::size_t connections = 4;          // to PostgreSQL
+  std::string broker{};                 // RedisOptions::uri; empty: wake-ups within the process, and polling
+  bool database_is_hard = false;        // unready while it does not answer
+  std::size_t queue = 256;              // requests that may wait for the database
   EdgeOptions edge{};
-  std::string token_keys{};                // TokenRing::parse(); empty: a key of this process alone
+  std::string token_keys{};  // TokenRing::parse(); empty: a key of this process alone
   std::string admin_key{};
   EndpointPolicy endpoints{};
-  ReceiverPolicy receivers{};              // beside what follows from `endpoints`
+  ReceiverPolicy receivers{};  // beside what follows from `endpoints`
   WorkerOptions worker{};
 
   // Drain: unready but serving, then closing connections after each answer, then the rest of the running requests.

@@ -39,10 +39,14 @@ TEST(Settings, VariablesReplaceTheDefaults) {
 }
 
 TEST(Settings, AWrongValueIsNamedWithItsVariable) {
-  for (const auto& [name, value] : std::map<std::string, std::string>{{"COURIER_HTTP_PORT", "70000"}, {"COURIER_DRAIN", "5"},
-                                                                      {"COURIER_QUEUE", "0"}, {"COURIER_THREADS", "two"},
-                                                                      {"COURIER_ENDPOINT", "sink"}, {"COURIER_ENDPOINTS_ALLOWED", "a"},
-                                                                      {"COURIER_AUTH", "maybe"}, {"COURIER_LIMIT_INTAKE", "-1"},
+  for (const auto& [name, value] : std::map<std::string, std::string>{{"COURIER_HTTP_PORT", "70000"},
+                                                                      {"COURIER_DRAIN", "5"},
+                                                                      {"COURIER_QUEUE", "0"},
+                                                                      {"COURIER_THREADS", "two"},
+                                                                      {"COURIER_ENDPOINT", "sink"},
+                                                                      {"COURIER_ENDPOINTS_ALLOWED", "a"},
+                                                                      {"COURIER_AUTH", "maybe"},
+                                                                      {"COURIER_LIMIT_INTAKE", "-1"},
                                                                       {"COURIER_ADDRESSES_ALLOWED", "10.0.0.0/40"},
                                                                       {"COURIER_READY_NEEDS_DATABASE", "1"}}) {
     const auto settings = read({{name, value}});
@@ -75,7 +79,8 @@ TEST(Settings, OpenIsTheDefaultAndLimitsAreThere) {
 }
 
 TEST(Settings, RolesThatShareADatabaseNeedOneThatCanBeShared) {
-  const auto worker = read({{"COURIER_ROLE", "worker"}, {"COURIER_DATABASE", "postgres://db/courier"}, {"COURIER_BROKER", "redis://cache"}});
+  const auto worker =
+      read({{"COURIER_ROLE", "worker"}, {"COURIER_DATABASE", "postgres://db/courier"}, {"COURIER_BROKER", "redis://cache"}});
   ASSERT_TRUE(worker) << worker.error().message;
   EXPECT_EQ(worker->role, Role::Worker);
   EXPECT_EQ(worker->broker, "redis://cache");

@@ -78,7 +78,7 @@ TEST_P(DeliveriesContract, OneGivenBackIsDueAgainWithoutACountedAttempt) {
   post("a");
   const Loan loan = claim(sink, at(1'000)).at(0);
   ASSERT_TRUE(store->give_back(loan, at(1'500)));
-  EXPECT_TRUE(store->give_back(loan, at(1'500)).error().is(Error::Kind::Conflict));   // counts once
+  EXPECT_TRUE(store->give_back(loan, at(1'500)).error().is(Error::Kind::Conflict));  // counts once
   const Loan again = claim(sink, at(1'500)).at(0);
   EXPECT_EQ(again.delivery.attempts, 1);
 }
@@ -170,7 +170,7 @@ TEST_P(DeliveriesContract, NoticesStayUntilTheyAreForgotten) {
 TEST_P(DeliveriesContract, TheSweeperFindsWhatIsOverdue) {
   post("a", at(1'000));
   post("b", at(2'000));
-  ASSERT_EQ(claim(sink, at(1'000)).size(), 1U);            // a is lent until 11 s
+  ASSERT_EQ(claim(sink, at(1'000)).size(), 1U);  // a is lent until 11 s
   EXPECT_EQ(*store->overdue(at(2'000), 10), std::vector<std::string>{"b"});
   EXPECT_EQ(*store->overdue(at(1'999), 10), std::vector<std::string>{});
   EXPECT_EQ(store->overdue(at(11'000), 10)->size(), 2U);

@@ -21,7 +21,7 @@ class Executor {
 
   // limit: jobs that may wait; tick: called at least every second while the first thread lives, on it.
   explicit Executor(std::size_t limit, std::function<void()> tick = nullptr, std::size_t threads = 1);
-  ~Executor();                             // runs what waits, then ends
+  ~Executor();  // runs what waits, then ends
   Executor(const Executor&) = delete;
   Executor& operator=(const Executor&) = delete;
 

@@ -18,7 +18,10 @@ TEST(Executor, AFullQueueRefusesAndTakesAgainLater) {
   std::vector<int> ran;
   {
     Executor executor(2);
-    ASSERT_TRUE(executor.try_post([&] { started.count_down(); go.wait(); }));
+    ASSERT_TRUE(executor.try_post([&] {
+      started.count_down();
+      go.wait();
+    }));
     started.wait();
     EXPECT_TRUE(executor.try_post([&] { ran.push_back(1); }));
     EXPECT_TRUE(executor.try_post([&] { ran.push_back(2); }));
@@ -27,7 +30,7 @@ TEST(Executor, AFullQueueRefusesAndTakesAgainLater) {
     go.count_down();
     EXPECT_EQ(executor.call([] { return 7; }), 7);
     EXPECT_TRUE(executor.try_post([&] { ran.push_back(4); }));
-  }                                        // ends only after what was taken has run
+  }  // ends only after what was taken has run
   EXPECT_EQ(ran, (std::vector<int>{1, 2, 4}));
 }
 
@@ -37,11 +40,14 @@ TEST(Executor, AsManyThreadsWorkAtATimeAndOneOfThemTicks) {
   std::set<std::thread::id> ticking;
   std::latch together(3);
   {
-    Executor executor(8, [&] {
-      const std::lock_guard lock(mutex);
-      ticking.insert(std::this_thread::get_id());
-      ++ticks;
-    }, 3);
+    Executor executor(
+        8,
+        [&] {
+          const std::lock_guard lock(mutex);
+          ticking.insert(std::this_thread::get_id());
+          ++ticks;
+        },
+        3);
     // None of them ends before all three have begun.
     for (int i = 0; i < 3; ++i) ASSERT_TRUE(executor.try_post([&] { together.arrive_and_wait(); }));
     together.wait();

@@ -39,7 +39,7 @@ class FaultsContract : public StoreContract {
         const std::string text = line + "\n";
         (void)!::write(pipe_ends[1], text.data(), text.size());
       });
-      ::_exit(3);                          // it must not come to its end
+      ::_exit(3);  // it must not come to its end
     }
     ::close(pipe_ends[1]);
     std::string said;
@@ -270,8 +270,9 @@ TEST_P(PostgresFaults, ADuplicateOfARequestThatHangsIsToldToComeAgain) {
   open();
   auto hanging = another_session();
   ASSERT_TRUE(hanging->begin());
-  ASSERT_TRUE(hanging->script("INSERT INTO idempotency (tenant, route, key, fingerprint, status, headers, body, created, expires) "
-                              "VALUES ('default', 'POST /v1/messages', 'key', 'print', 202, '{}', 'hung', 1000, 99999999999999)"));
+  ASSERT_TRUE(
+      hanging->script("INSERT INTO idempotency (tenant, route, key, fingerprint, status, headers, body, created, expires) "
+                      "VALUES ('default', 'POST /v1/messages', 'key', 'print', 202, '{}', 'hung', 1000, 99999999999999)"));
   Once impatient = once("key");
   impatient.patience = Duration(50);
   const auto busy = store->intake(impatient, message("a"), "http://sink/hook", "");

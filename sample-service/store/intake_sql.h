@@ -5,16 +5,16 @@
 #pragma once
 
 // replace() finds the topic in ",a,b,"; it is written alike in both dialects.
-#define COURIER_TARGETS_SQL                                                                                                  \
-  "subscribed AS (SELECT id FROM endpoints WHERE tenant = $1 AND $18 = 0 AND state <> 2 "                                    \
-  "AND (topics = '' OR replace(topics, ',' || $11 || ',', '') <> topics)), "                                                 \
-  "targets AS (SELECT id AS endpoint, id AS receiver, '' AS url FROM subscribed UNION ALL "                                  \
+#define COURIER_TARGETS_SQL                                                                 \
+  "subscribed AS (SELECT id FROM endpoints WHERE tenant = $1 AND $18 = 0 AND state <> 2 "   \
+  "AND (topics = '' OR replace(topics, ',' || $11 || ',', '') <> topics)), "                \
+  "targets AS (SELECT id AS endpoint, id AS receiver, '' AS url FROM subscribed UNION ALL " \
   "SELECT '', $16, $17 FROM tenants WHERE id = $1 AND $17 <> '' AND NOT EXISTS (SELECT 1 FROM subscribed)) "
 
 // Leaves a key alone that is there and has not expired.
-#define COURIER_REMEMBER_TAIL_SQL                                                                                            \
-  "ON CONFLICT (tenant, route, key) DO UPDATE SET fingerprint = excluded.fingerprint, status = excluded.status, "            \
-  "headers = excluded.headers, body = excluded.body, created = excluded.created, expires = excluded.expires "                \
+#define COURIER_REMEMBER_TAIL_SQL                                                                                 \
+  "ON CONFLICT (tenant, route, key) DO UPDATE SET fingerprint = excluded.fingerprint, status = excluded.status, " \
+  "headers = excluded.headers, body = excluded.body, created = excluded.created, expires = excluded.expires "     \
   "WHERE idempotency.expires <= excluded.created "
 
 #define COURIER_KEY_COLUMNS_SQL "idempotency (tenant, route, key, fingerprint, status, headers, body, created, expires)"

@@ -61,7 +61,7 @@ TEST_P(MessagesContract, AnExpiredKeyIsAsGoodAsNew) {
 
 TEST_P(MessagesContract, AFailedIntakeLeavesNoKeyBehind) {
   ASSERT_TRUE(store->intake(once("one"), message("same"), "http://sink/hook", ""));
-  ASSERT_FALSE(store->intake(once("two"), message("same"), "http://sink/hook", ""));   // the id exists
+  ASSERT_FALSE(store->intake(once("two"), message("same"), "http://sink/hook", ""));  // the id exists
   const auto again = store->intake(once("two"), message("other"), "http://sink/hook", "");
   ASSERT_TRUE(again) << again.error().message;
   EXPECT_FALSE(again->replayed);
@@ -189,9 +189,9 @@ TEST_P(MessagesContract, DeadLettersAreListedAndReplayedOnce) {
   EXPECT_EQ(loans[0].delivery.attempts, 1);
 
   replay.key = "another";
-  EXPECT_TRUE(store->replay(replay, "b").error().is(Error::Kind::Invalid));    // was delivered
+  EXPECT_TRUE(store->replay(replay, "b").error().is(Error::Kind::Invalid));  // was delivered
   EXPECT_TRUE(store->replay(replay, "zzz").error().is(Error::Kind::NotFound));
-  EXPECT_TRUE(store->replay(replay, "c"));                                     // the key was not used up by the errors
+  EXPECT_TRUE(store->replay(replay, "c"));  // the key was not used up by the errors
 }
 
 TEST_P(MessagesContract, PruningForgetsTheEndedAndExpiredButNeverThePending) {

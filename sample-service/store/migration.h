@@ -26,9 +26,9 @@ struct Migration {
   int version = 0;
   std::string name{};
   Phase phase = Phase::Expand;
-  std::string up{};                        // SQL of one engine
+  std::string up{};  // SQL of one engine
   std::string down{};
-  std::string checksum{};                  // SHA-256 of the file: the same for all engines
+  std::string checksum{};  // SHA-256 of the file: the same for all engines
 };
 
 // One row of schema_migrations.

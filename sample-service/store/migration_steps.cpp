@@ -14,11 +14,13 @@ constexpr Duration kLockWait{100};
 constexpr Duration kUsualWait{300};
 
 const Statement kExists[] = {{"schema_exists", "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'schema_migrations'"},
-                             {"schema_exists", "SELECT count(*) FROM information_schema.tables WHERE table_schema = current_schema() "
-                                               "AND table_name = 'schema_migrations'"}};
+                             {"schema_exists",
+                              "SELECT count(*) FROM information_schema.tables WHERE table_schema = current_schema() "
+                              "AND table_name = 'schema_migrations'"}};
 const Statement kStrange[] = {{"schema_strange", "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'messages'"},
-                              {"schema_strange", "SELECT count(*) FROM information_schema.tables WHERE table_schema = current_schema() "
-                                                 "AND table_name = 'messages'"}};
+                              {"schema_strange",
+                               "SELECT count(*) FROM information_schema.tables WHERE table_schema = current_schema() "
+                               "AND table_name = 'messages'"}};
 const Statement kList{"schema_list", "SELECT version, name, checksum, phase FROM schema_migrations ORDER BY version"};
 const Statement kRecord{"schema_record",
                         "INSERT INTO schema_migrations (version, name, checksum, phase, applied) VALUES ($1, $2, $3, $4, $5)"};
@@ -65,7 +67,7 @@ Expected<void> in_transaction(Session& session, std::string_view engine, const s
 }  // namespace
 
 Expected<void> with_migration_lock(Session& session, std::string_view engine, const std::function<Expected<void>()>& work) {
-  if (!is_postgres(engine)) return work();   // an SQLite file belongs to one process
+  if (!is_postgres(engine)) return work();  // an SQLite file belongs to one process
   auto locked = patiently([&]() -> Expected<void> {
     const auto got = session.run(kLock, {});
     if (!got) return tl::make_unexpected(got.error());
@@ -74,7 +76,7 @@ Expected<void> with_migration_lock(Session& session, std::string_view engine, co
   });
   if (!locked) return locked;
   auto done = work();
-  const auto unlocked = session.run(kUnlock, {});   // the end of the connection would do it too
+  const auto unlocked = session.run(kUnlock, {});  // the end of the connection would do it too
   if (done && !unlocked) return tl::make_unexpected(unlocked.error());
   return done;
 }

@@ -2,9 +2,9 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <mutex>
 #include <string>
-#include <map>
 
 #include "common/core/time.h"
 #include "common/telemetry/metrics.h"
@@ -29,7 +29,7 @@ class Observer {
   sluice::metrics::Registry* const metrics_;
   const sluice::Duration slow_;
   std::mutex mutex_;
-  std::map<std::pair<std::string, bool>, sluice::metrics::Histogram> operations_;   // asking the registry costs more than they do
+  std::map<std::pair<std::string, bool>, sluice::metrics::Histogram> operations_;  // asking the registry costs more than they do
 };
 
 }  // namespace courier

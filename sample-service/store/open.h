@@ -13,8 +13,8 @@ struct StoreOptions {
   // "postgres://user@host:5432/database" or "postgresql://..." (libpq's URI, options included), or the path of an SQLite
   // file, or ":memory:", which keeps nothing.
   std::string database = "courier.db";
-  std::size_t connections = 4;             // of PostgreSQL; SQLite has one
-  Duration slow{100};                      // statements that take longer are logged and counted
+  std::size_t connections = 4;  // of PostgreSQL; SQLite has one
+  Duration slow{100};           // statements that take longer are logged and counted
   // dependency_request_duration_seconds{dependency="database",op,outcome}, db_slow_queries_total{query},
   // db_pool_connections{state}, db_pool_wait_seconds; null: none.
   sluice::metrics::Registry* metrics = nullptr;

@@ -45,7 +45,7 @@ class Pool {
 
  private:
   void put(std::unique_ptr<Session> session);
-  void tell() const;                       // with mutex_ held
+  void tell() const;  // with mutex_ held
 
   const std::size_t size_;
   const Connect connect_;

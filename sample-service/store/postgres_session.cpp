@@ -18,9 +18,9 @@ using sluice::fail;
 using std::chrono::steady_clock;
 
 constexpr Duration kUsualPatience{300};
-constexpr std::chrono::milliseconds kAnswer{5'000};      // longer than the server's own limits, which answer with a reason
-constexpr std::string_view kLost = "08006";              // our own use of SQLSTATE connection_failure
-constexpr Oid kInteger = 20;                             // int8
+constexpr std::chrono::milliseconds kAnswer{5'000};  // longer than the server's own limits, which answer with a reason
+constexpr std::string_view kLost = "08006";          // our own use of SQLSTATE connection_failure
+constexpr Oid kInteger = 20;                         // int8
 constexpr Oid kText = 25;
 
 struct ClearResult {
@@ -40,7 +40,8 @@ std::string trimmed(std::string text) {
 class PostgresSession final : public Session {
  public:
   PostgresSession(ConnectionPtr connection, Observer& observer) : connection_(std::move(connection)), observer_(observer) {
-    PQsetNoticeProcessor(connection_.get(), [](void*, const char*) {}, nullptr);
+    PQsetNoticeProcessor(
+        connection_.get(), [](void*, const char*) {}, nullptr);
   }
 
   Expected<Result> run(const Statement& statement, const std::vector<Value>& values) override {
@@ -127,7 +128,7 @@ class PostgresSession final : public Session {
       if (!wait_for_answer(give_up)) {
         const bool silent = PQstatus(connection_.get()) == CONNECTION_OK;
         auto gone = lost(step, silent ? "no answer in 5 s" : trimmed(PQerrorMessage(connection_.get())));
-        repeat_ = !silent;                 // a server that says nothing would take as long again
+        repeat_ = !silent;  // a server that says nothing would take as long again
         return gone;
       }
       ResultPtr next(PQgetResult(connection_.get()));
@@ -187,7 +188,7 @@ class PostgresSession final : public Session {
       for (int c = 0; c < columns; ++c) cells.emplace_back(PQgetvalue(result, r, c), static_cast<std::size_t>(PQgetlength(result, r, c)));
       read.rows.emplace_back(std::move(cells));
     }
-    const char* affected = PQcmdTuples(const_cast<PGresult*>(result));   // does not change it
+    const char* affected = PQcmdTuples(const_cast<PGresult*>(result));  // does not change it
     read.affected = affected && *affected ? std::stoll(affected) : 0;
     return read;
   }
@@ -205,7 +206,7 @@ Expected<std::unique_ptr<Session>> open_postgres_session(const std::string& uri,
   char* why = nullptr;
   PQconninfoOption* options = PQconninfoParse(uri.c_str(), &why);
   if (!options) {
-    PQfreemem(why);                        // it may quote the URI, password and all
+    PQfreemem(why);  // it may quote the URI, password and all
     return fail(Error::Kind::Invalid, "database: this is no URI that libpq can read; write postgres://user:password@host:5432/database");
   }
   PQconninfoFree(options);
@@ -213,8 +214,9 @@ Expected<std::unique_ptr<Session>> open_postgres_session(const std::string& uri,
   static constexpr std::array<const char*, 8> kNames{"connect_timeout",  "application_name", "client_encoding", "keepalives_idle",
                                                      "tcp_user_timeout", "options",          "dbname",          nullptr};
   const std::array<const char*, 8> values{
-      "2", "courier", "UTF8", "5", "5000",
-      "-c lock_timeout=300 -c statement_timeout=4000 -c idle_in_transaction_session_timeout=4000 -c timezone=UTC", uri.c_str(), nullptr};
+      "2",         "courier", "UTF8",
+      "5",         "5000",    "-c lock_timeout=300 -c statement_timeout=4000 -c idle_in_transaction_session_timeout=4000 -c timezone=UTC",
+      uri.c_str(), nullptr};
   ConnectionPtr connection(PQconnectdbParams(kNames.data(), values.data(), 1));
   if (!connection || PQstatus(connection.get()) != CONNECTION_OK) {
     return fail(Error::Kind::Unavailable,

@@ -24,15 +24,16 @@ const Statement kIntake{"intake",
                         "SELECT count(*) FROM remembered"};
 
 // SKIP LOCKED: another process that claims from the same receiver takes the next ones. The picks come as lists.
-const Statement kClaim{"claim",
-  "WITH pick AS (SELECT * FROM unnest(string_to_array($1, ' '), string_to_array($2, ' ')::int[], string_to_array($3, ' ')::int[]) "
-  "AS p (receiver, lane, count)), "
-  "taken AS MATERIALIZED (SELECT due.message, due.endpoint FROM pick CROSS JOIN LATERAL (SELECT message, endpoint FROM deliveries "
-  "WHERE state = 0 AND receiver = pick.receiver AND lane = pick.lane AND run_after <= $4 ORDER BY run_after LIMIT pick.count "
-  "FOR UPDATE SKIP LOCKED) due), "
-  "d AS (UPDATE deliveries SET lease_until = $5, run_after = $5, fence = fence + 1, attempts = attempts + 1 FROM taken "
-  "WHERE deliveries.message = taken.message AND deliveries.endpoint = taken.endpoint RETURNING deliveries.*) "
-  "SELECT " COURIER_LOAN_COLUMNS_SQL "FROM d JOIN messages m ON m.id = d.message LEFT JOIN endpoints e ON e.id = d.endpoint"};
+const Statement kClaim{
+    "claim",
+    "WITH pick AS (SELECT * FROM unnest(string_to_array($1, ' '), string_to_array($2, ' ')::int[], string_to_array($3, ' ')::int[]) "
+    "AS p (receiver, lane, count)), "
+    "taken AS MATERIALIZED (SELECT due.message, due.endpoint FROM pick CROSS JOIN LATERAL (SELECT message, endpoint FROM deliveries "
+    "WHERE state = 0 AND receiver = pick.receiver AND lane = pick.lane AND run_after <= $4 ORDER BY run_after LIMIT pick.count "
+    "FOR UPDATE SKIP LOCKED) due), "
+    "d AS (UPDATE deliveries SET lease_until = $5, run_after = $5, fence = fence + 1, attempts = attempts + 1 FROM taken "
+    "WHERE deliveries.message = taken.message AND deliveries.endpoint = taken.endpoint RETURNING deliveries.*) "
+    "SELECT " COURIER_LOAN_COLUMNS_SQL "FROM d JOIN messages m ON m.id = d.message LEFT JOIN endpoints e ON e.id = d.endpoint"};
 
 }  // namespace
 

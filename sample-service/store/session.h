@@ -18,7 +18,7 @@ using sluice::Duration;
 using sluice::Expected;
 
 struct Statement {
-  std::string name;                        // for metrics and logs, and unique: it is what a prepared statement is known by
+  std::string name;  // for metrics and logs, and unique: it is what a prepared statement is known by
   std::string text;
 };
 
@@ -37,7 +37,7 @@ class Row {
 
 struct Result {
   std::vector<Row> rows{};
-  long long affected = 0;                  // rows that a statement inserted, updated or deleted
+  long long affected = 0;  // rows that a statement inserted, updated or deleted
 };
 
 class Session {

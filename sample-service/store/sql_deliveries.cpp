@@ -31,7 +31,8 @@ const Statement kClaim{
     "SELECT message, endpoint FROM deliveries WHERE state = 0 AND receiver = $1 AND lane = $2 AND run_after <= $4 ORDER BY run_after LIMIT "
     "$3) "
     "RETURNING message, endpoint"};
-const Statement kLoan{"loan", "SELECT " COURIER_LOAN_COLUMNS_SQL "FROM deliveries d JOIN messages m ON m.id = d.message "
+const Statement kLoan{"loan", "SELECT " COURIER_LOAN_COLUMNS_SQL
+                              "FROM deliveries d JOIN messages m ON m.id = d.message "
                               "LEFT JOIN endpoints e ON e.id = d.endpoint WHERE d.message = $1 AND d.endpoint = $2"};
 const Statement kExtend{
     "extend", "UPDATE deliveries SET lease_until = $4, run_after = $4 WHERE message = $1 AND endpoint = $2 AND fence = $3 AND state = 0"};
@@ -48,7 +49,11 @@ Expected<std::vector<Backlog>> SqlStore::backlog(Time now) {
     if (!found) return tl::make_unexpected(found.error());
     std::vector<Backlog> backlog;
     for (const Row& row : found->rows) {
-      Backlog entry{row.text(0), row.text(1), static_cast<Lane>(row.number(2)), from_sql(row.number(3)), static_cast<int>(row.number(4)),
+      Backlog entry{row.text(0),
+                    row.text(1),
+                    static_cast<Lane>(row.number(2)),
+                    from_sql(row.number(3)),
+                    static_cast<int>(row.number(4)),
                     static_cast<int>(row.number(5))};
       if (const auto bar = entry.receiver.find('|'); entry.tenant.empty() && bar != std::string::npos)
         entry.tenant = entry.receiver.substr(0, bar);

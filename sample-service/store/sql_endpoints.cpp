@@ -47,8 +47,16 @@ std::vector<std::string> topics_of(const std::string& text) {
 }
 
 Endpoint endpoint_of(const Row& row) {
-  return {row.text(0), row.text(1), row.text(2), row.text(3), topics_of(row.text(4)), static_cast<EndpointState>(row.number(5)),
-          static_cast<int>(row.number(6)), row.number(7), from_sql(row.number(8)), from_sql(row.number(9))};
+  return {row.text(0),
+          row.text(1),
+          row.text(2),
+          row.text(3),
+          topics_of(row.text(4)),
+          static_cast<EndpointState>(row.number(5)),
+          static_cast<int>(row.number(6)),
+          row.number(7),
+          from_sql(row.number(8)),
+          from_sql(row.number(9))};
 }
 
 sluice::Unexpected unknown(const std::string& id) { return fail(Error::Kind::NotFound, "there is no endpoint '" + id + "'"); }

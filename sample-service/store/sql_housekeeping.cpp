@@ -12,8 +12,9 @@ constexpr long long kMessagesAtATime = 500;
 
 const Statement kOutbox{"outbox", "SELECT sequence, kind, reference FROM outbox WHERE created <= $1 ORDER BY sequence LIMIT $2"};
 const Statement kForget{"outbox_forget", "DELETE FROM outbox WHERE sequence = $1"};
-const Statement kOverdue{"overdue", "SELECT message FROM (SELECT message, run_after FROM deliveries WHERE state = 0 AND run_after <= $1 "
-                                    "ORDER BY run_after LIMIT $2) late GROUP BY message"};
+const Statement kOverdue{"overdue",
+                         "SELECT message FROM (SELECT message, run_after FROM deliveries WHERE state = 0 AND run_after <= $1 "
+                         "ORDER BY run_after LIMIT $2) late GROUP BY message"};
 const Statement kQueue{"queue",
                        "SELECT count(*), COALESCE(sum(CASE WHEN run_after <= $1 THEN 1 ELSE 0 END), 0), COALESCE(min(run_after), $1) "
                        "FROM deliveries WHERE state = 0"};
@@ -26,8 +27,9 @@ const Statement kStats{
     "SELECT endpoint, sum(CASE WHEN state = 0 THEN 1 ELSE 0 END), sum(CASE WHEN state = 1 THEN 1 ELSE 0 END), "
     "sum(CASE WHEN state = 2 THEN 1 ELSE 0 END), sum(attempts), $1 FROM deliveries WHERE endpoint <> '' GROUP BY endpoint"};
 
-const Statement kPruneKeys{"prune_keys", "DELETE FROM idempotency WHERE (tenant, route, key) IN ("
-                                         "SELECT tenant, route, key FROM idempotency WHERE expires <= $1 LIMIT $2)"};
+const Statement kPruneKeys{"prune_keys",
+                           "DELETE FROM idempotency WHERE (tenant, route, key) IN ("
+                           "SELECT tenant, route, key FROM idempotency WHERE expires <= $1 LIMIT $2)"};
 const Statement kPruneMessages{
     "prune_messages",
     "DELETE FROM messages WHERE id IN (SELECT m.id FROM messages m WHERE m.received < $1 AND NOT EXISTS ("

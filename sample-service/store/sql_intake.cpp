@@ -27,8 +27,9 @@ const Statement kReplayKey{
     "replay_key", "INSERT INTO " COURIER_KEY_COLUMNS_SQL " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) " COURIER_REMEMBER_TAIL_SQL};
 // Touches the row, so that pruning the message and replaying it wait for each other.
 const Statement kReplayMessage{"replay_message", "UPDATE messages SET topic = topic WHERE id = $1 AND tenant = $2"};
-const Statement kReplay{"replay", "UPDATE deliveries SET state = 0, attempts = 0, run_after = $2, lease_until = 0, fence = fence + 1 "
-                                  "WHERE message = $1 AND state = 2"};
+const Statement kReplay{"replay",
+                        "UPDATE deliveries SET state = 0, attempts = 0, run_after = $2, lease_until = 0, fence = fence + 1 "
+                        "WHERE message = $1 AND state = 2"};
 const Statement kReplayNotice{"replay_notice", "INSERT INTO outbox (kind, reference, created) VALUES (0, $1, $2)"};
 
 std::string to_text(const std::map<std::string, std::string>& headers) {
@@ -47,8 +48,15 @@ std::string receiver_of(const std::string& tenant, const std::string& url) {
 }
 
 std::vector<Value> key_values(const Once& once) {
-  return {once.tenant, once.route, once.key, once.fingerprint, static_cast<long long>(once.answer.status), to_text(once.answer.headers),
-          once.answer.body, to_sql(once.now), to_sql(once.expires)};
+  return {once.tenant,
+          once.route,
+          once.key,
+          once.fingerprint,
+          static_cast<long long>(once.answer.status),
+          to_text(once.answer.headers),
+          once.answer.body,
+          to_sql(once.now),
+          to_sql(once.expires)};
 }
 
 }  // namespace

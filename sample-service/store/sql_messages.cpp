@@ -15,8 +15,9 @@ const Statement kDeliveries{
     "SELECT d.message, d.endpoint, d.tenant, CASE WHEN d.endpoint = '' THEN d.url ELSE COALESCE(e.url, '') END, d.state, "
     "d.attempts, d.run_after, d.last_error FROM deliveries d LEFT JOIN endpoints e ON e.id = d.endpoint "
     "WHERE d.message = $1 ORDER BY d.endpoint"};
-const Statement kMessages{"messages", "SELECT id, tenant, topic, payload, traceparent, lane, received FROM messages "
-                                      "WHERE tenant = $1 AND id < $2 ORDER BY id DESC LIMIT $3"};
+const Statement kMessages{"messages",
+                          "SELECT id, tenant, topic, payload, traceparent, lane, received FROM messages "
+                          "WHERE tenant = $1 AND id < $2 ORDER BY id DESC LIMIT $3"};
 const Statement kDead{
     "dead_letters",
     "SELECT d.message, d.endpoint, d.tenant, CASE WHEN d.endpoint = '' THEN d.url ELSE COALESCE(e.url, '') END, d.state, "
@@ -28,8 +29,14 @@ Message message_of(const Row& row) {
 }
 
 Delivery delivery_of(const Row& row) {
-  return {row.text(0), row.text(1), row.text(2), row.text(3), static_cast<State>(row.number(4)), static_cast<int>(row.number(5)),
-          from_sql(row.number(6)), row.text(7)};
+  return {row.text(0),
+          row.text(1),
+          row.text(2),
+          row.text(3),
+          static_cast<State>(row.number(4)),
+          static_cast<int>(row.number(5)),
+          from_sql(row.number(6)),
+          row.text(7)};
 }
 
 }  // namespace

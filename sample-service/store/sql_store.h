@@ -107,7 +107,7 @@ class SqlStore : public Store {
   // Values of the intake's statements, in the order of intake_sql.h.
   static std::vector<Value> intake_values(const Once& once, const Message& message, const std::string& url,
                                           const std::string& fallback_url);
-  static Loan loan_of(const Row& row);     // columns of kLoanColumns (claim_sql.h)
+  static Loan loan_of(const Row& row);  // columns of kLoanColumns (claim_sql.h)
 
  private:
   Expected<void> end(const char* op, const Loan& loan, State state, Time run_after, const std::string& error, int uncounted);

@@ -114,8 +114,8 @@ Expected<std::unique_ptr<Session>> open_sqlite_session(const std::string& path, 
   if (opened != SQLITE_OK || sqlite3_exec(database, kSettings, nullptr, nullptr, nullptr) != SQLITE_OK) {
     const std::string why = database ? sqlite3_errmsg(database) : "out of memory";
     sqlite3_close(database);
-    return fail(Error::Kind::Unavailable, "database '" + path + "' cannot be opened: " + why +
-                                              "; it needs a writable folder and belongs to one process only");
+    return fail(Error::Kind::Unavailable,
+                "database '" + path + "' cannot be opened: " + why + "; it needs a writable folder and belongs to one process only");
   }
   sqlite3_extended_result_codes(database, 1);
   return std::make_unique<SqliteSession>(database, observer);

@@ -26,39 +26,39 @@ struct Answer {
   int status = 202;
   std::map<std::string, std::string> headers{};
   std::string body{};
-  bool replayed = false;                   // given before, to an earlier request with this key
+  bool replayed = false;  // given before, to an earlier request with this key
 };
 
 // The idempotency key of a request, in the scope of its tenant and route, and the answer to keep under it.
 struct Once {
   std::string tenant{};
-  std::string route{};                     // "POST /v1/messages": the template, not the path
+  std::string route{};  // "POST /v1/messages": the template, not the path
   std::string key{};
-  std::string fingerprint{};               // fingerprint(): tells two requests under one key apart
+  std::string fingerprint{};  // fingerprint(): tells two requests under one key apart
   Answer answer{};
   Time now{};
-  Time expires{};                          // forgotten from then on
-  Duration patience{300};                  // how long to wait for the same key's other request; at most 300 ms are waited
+  Time expires{};          // forgotten from then on
+  Duration patience{300};  // how long to wait for the same key's other request; at most 300 ms are waited
 };
 
 // A page of a list, newest first; `next` of one is `after` of the following.
 struct Page {
-  std::string after{};                     // empty: from the start
-  std::size_t limit = 50;                  // 1 to 500; others are clamped
+  std::string after{};     // empty: from the start
+  std::size_t limit = 50;  // 1 to 500; others are clamped
 };
 template <typename Item>
 struct Slice {
   std::vector<Item> items{};
-  std::string next{};                      // empty: that was all
+  std::string next{};  // empty: that was all
 };
 
 // A delivery lent to a worker until lease_until. The fence grows with every loan and replay: who comes too late is refused.
 struct Loan {
-  Delivery delivery{};                     // attempts counts this one
+  Delivery delivery{};  // attempts counts this one
   std::string payload{};
   std::string traceparent{};
-  std::string secret{};                    // of the endpoint
-  std::string receiver{};                  // see Backlog
+  std::string secret{};    // of the endpoint
+  std::string receiver{};  // see Backlog
   Lane lane = Lane::Normal;
   Time lease_until{};
   long long fence = 0;
@@ -66,12 +66,12 @@ struct Loan {
 
 // Deliveries that wait for the same receiver in the same lane.
 struct Backlog {
-  std::string receiver{};                  // the endpoint's id, or tenant + '|' + origin of a URL that a message named
-  std::string tenant{};                    // empty: the endpoint was deleted, and its deliveries only wait to be given up
+  std::string receiver{};  // the endpoint's id, or tenant + '|' + origin of a URL that a message named
+  std::string tenant{};    // empty: the endpoint was deleted, and its deliveries only wait to be given up
   Lane lane = Lane::Normal;
-  Time oldest{};                           // the earliest run_after that has come
-  int in_flight = 0;                       // lent now, in all lanes, by all processes
-  int max_inflight = 0;                    // 0: not said
+  Time oldest{};         // the earliest run_after that has come
+  int in_flight = 0;     // lent now, in all lanes, by all processes
+  int max_inflight = 0;  // 0: not said
 };
 
 // What to lend: the oldest `count` of a receiver's lane.
@@ -86,16 +86,16 @@ struct Notice {
   enum class Kind { Message, Endpoint };
   long long sequence = 0;
   Kind kind = Kind::Message;
-  std::string reference{};                 // id of the message, or id@version of the endpoint
+  std::string reference{};  // id of the message, or id@version of the endpoint
 };
 
 // The queue as a whole.
 struct QueueStats {
-  long long pending = 0;                   // deliveries that are not ended
-  long long due = 0;                       // of those: might be lent now
-  Time oldest_due{};                       // = now, when nothing is due
+  long long pending = 0;  // deliveries that are not ended
+  long long due = 0;      // of those: might be lent now
+  Time oldest_due{};      // = now, when nothing is due
   long long outbox = 0;
-  Time oldest_notice{};                    // = now, when the outbox is empty
+  Time oldest_notice{};  // = now, when the outbox is empty
 };
 
 struct Pruned {

@@ -97,8 +97,13 @@ class StoreContract : public ::testing::TestWithParam<std::string> {
   }
 
   static Once once(const std::string& key, const std::string& print = "print", Time now = at(1'000)) {
-    return {.tenant = "default", .route = "POST /v1/messages", .key = key, .fingerprint = print,
-            .answer = {202, {{"Location", "/v1/messages/" + key}}, "answer to " + key}, .now = now, .expires = now + Duration(86'400'000)};
+    return {.tenant = "default",
+            .route = "POST /v1/messages",
+            .key = key,
+            .fingerprint = print,
+            .answer = {202, {{"Location", "/v1/messages/" + key}}, "answer to " + key},
+            .now = now,
+            .expires = now + Duration(86'400'000)};
   }
   static Message message(const std::string& id, Time when = at(1'000), Lane lane = Lane::Normal) {
     return {.id = id,

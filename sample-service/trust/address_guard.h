@@ -20,7 +20,7 @@ using sluice::Expected;
 
 struct Address {
   bool v4 = true;
-  std::array<std::uint8_t, 16> bytes{};    // of IPv4 the first four
+  std::array<std::uint8_t, 16> bytes{};  // of IPv4 the first four
 
   bool operator==(const Address&) const = default;
 };
@@ -42,7 +42,7 @@ Expected<Network> parse_network(std::string_view text);
 bool is_public(const Address& address);
 
 struct AddressPolicy {
-  std::vector<Network> allowed{};          // beside the public ones
+  std::vector<Network> allowed{};  // beside the public ones
 
   bool allows(const Address& address) const;
 };

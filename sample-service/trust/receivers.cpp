@@ -15,7 +15,7 @@ using sluice::http::Transport;
 
 // When more are known than this, those whose circuit is closed are forgotten: they say nothing.
 constexpr std::size_t kReceivers = 4096;
-constexpr Duration kPause{20};             // before the second try, and up to so much more
+constexpr Duration kPause{20};  // before the second try, and up to so much more
 constexpr Duration kPauseSpread{80};
 
 std::string host_header(const sluice::http::Url& url) {
@@ -34,7 +34,7 @@ struct Receivers::Receiver {
   std::mutex mutex;
   Circuit circuit;
   std::shared_ptr<Transport> connection{};
-  std::string address{};                   // that connection goes to
+  std::string address{};  // that connection goes to
   Duration resolve_after{0};
 };
 
@@ -175,8 +175,10 @@ bool Receivers::try_again(Receiver& receiver, const Expected<Response>& answer, 
     if (receiver.circuit.state() != Circuit::State::Closed) return false;
   }
   if (budget_.try_retry(parts_.clock.monotonic())) return true;
-  parts_.metrics.counter("retry_budget_exhausted_total", "Calls that were not tried again at once because too many were already.",
-                         {{"dependency", "receiver"}}).add();
+  parts_.metrics
+      .counter("retry_budget_exhausted_total", "Calls that were not tried again at once because too many were already.",
+               {{"dependency", "receiver"}})
+      .add();
   return false;
 }
 

@@ -35,17 +35,17 @@ bool real_pause(Duration length, const std::stop_token& stop);
 
 struct ReceiverPolicy {
   AddressPolicy addresses{};
-  std::vector<std::string> trusted{};      // origins: "http://127.0.0.1:8080"
+  std::vector<std::string> trusted{};  // origins: "http://127.0.0.1:8080"
   CircuitPolicy circuit{};
   RetryBudgetPolicy retries{};
-  Duration resolved_for{30'000};           // how long an address that was looked at is used
+  Duration resolved_for{30'000};  // how long an address that was looked at is used
 };
 
 class Receivers {
  public:
   struct Parts {
     const sluice::Clock& clock;
-    std::function<double()> random;        // [0, 1)
+    std::function<double()> random;  // [0, 1)
     sluice::metrics::Registry& metrics;
     std::function<Expected<std::shared_ptr<sluice::http::Transport>>(const sluice::http::Endpoint&)> connect;
     ResolveHost resolve = resolve_host;
@@ -53,7 +53,7 @@ class Receivers {
   };
 
   Receivers(ReceiverPolicy policy, Parts parts);
-  ~Receivers();                            // after every transport it made
+  ~Receivers();  // after every transport it made
 
   // origin: "http://hooks.example:8080". Invalid: not a URL. What is wrong with its address is said by each send.
   Expected<std::shared_ptr<sluice::http::Transport>> to(const std::string& origin);

@@ -70,7 +70,7 @@ class Receiving : public ::testing::Test {
   std::vector<std::string> called;
   Request last;
   Expected<Response> answer = Response{204, {}, ""};
-  int first_fails = 0;                     // so many calls find no connection before `answer`
+  int first_fails = 0;  // so many calls find no connection before `answer`
   Duration takes{0};
   std::vector<Duration> pauses;
   std::unique_ptr<Receivers> made;

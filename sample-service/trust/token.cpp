@@ -61,9 +61,8 @@ Expected<TokenRing> TokenRing::parse(std::string_view text) {
     text.remove_prefix(std::min(text.size(), entry.size() + 1));
     const auto colon = entry.find(':');
     const std::string id(entry.substr(0, colon));
-    const bool named = !id.empty() && colon != std::string_view::npos && std::all_of(id.begin(), id.end(), [](unsigned char c) {
-      return std::isalnum(c) != 0 || c == '-' || c == '_';
-    });
+    const bool named = !id.empty() && colon != std::string_view::npos &&
+                       std::all_of(id.begin(), id.end(), [](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '_'; });
     if (!named) return fail(Error::Kind::Invalid, "a key without a name; write name:base64, e.g. 2026-11:$(openssl rand -base64 32)");
     if (std::any_of(keys.begin(), keys.end(), [&](const TokenKey& key) { return key.id == id; })) {
       return fail(Error::Kind::Invalid, "key '" + id + "' is there twice");
@@ -81,8 +80,11 @@ Expected<TokenRing> TokenRing::parse(std::string_view text) {
 TokenRing TokenRing::random() { return TokenRing({{"process", random_bytes(32)}}); }
 
 std::string TokenRing::sign(const Claims& claims) const {
-  const Json body{{"iss", kIssuer}, {"sub", claims.tenant}, {"scope", to_text(claims.scopes)},
-                  {"iat", whole_seconds(claims.issued)}, {"exp", whole_seconds(claims.expires)}};
+  const Json body{{"iss", kIssuer},
+                  {"sub", claims.tenant},
+                  {"scope", to_text(claims.scopes)},
+                  {"iat", whole_seconds(claims.issued)},
+                  {"exp", whole_seconds(claims.expires)}};
   const TokenKey& key = keys_.front();
   const std::string content = header_of(key) + "." + base64url(body.dump(-1, ' ', false, Json::error_handler_t::replace));
   return content + "." + base64url(hmac_sha256(key.secret, content));

@@ -23,13 +23,13 @@ using sluice::Time;
 constexpr Duration kTokenLife{15 * 60'000};
 
 struct TokenKey {
-  std::string id{};                        // letters, digits, '-' and '_'
-  std::string secret{};                    // at least 32 bytes
+  std::string id{};      // letters, digits, '-' and '_'
+  std::string secret{};  // at least 32 bytes
 };
 
 struct Claims {
   std::string tenant{};
-  std::set<std::string> scopes{};          // "messages:write" and so on, see scopes()
+  std::set<std::string> scopes{};  // "messages:write" and so on, see scopes()
   Time issued{};
   Time expires{};
 

@@ -24,7 +24,7 @@ Expected<RedisAddress> parse_redis_uri(const std::string& uri);
 
 // What Redis answered: a text, a number or a list.
 struct RedisAnswer {
-  std::string text{};                      // status, string, or error
+  std::string text{};  // status, string, or error
   long long number = 0;
   bool is_error = false;
   std::vector<RedisAnswer> items{};

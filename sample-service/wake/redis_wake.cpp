@@ -16,7 +16,7 @@ using sluice::fail;
 using std::chrono::steady_clock;
 
 constexpr const char* kGroup = "courier";
-constexpr const char* kBlock = "500";      // milliseconds; less than the connection's time-out
+constexpr const char* kBlock = "500";  // milliseconds; less than the connection's time-out
 constexpr const char* kAtATime = "16";
 constexpr const char* kLeftAlone = "30000";
 constexpr std::chrono::seconds kAdoptEvery{30};
@@ -87,7 +87,7 @@ class RedisWake final : public Wake {
       }
       if (done) done = read();
       if (!done) {
-        has_group = false;                 // it may have been emptied, or another one
+        has_group = false;  // it may have been emptied, or another one
         if (!complained)
           sluice::log::warn("the broker cannot be used; workers look for work by themselves", {{"error", to_string(done.error())}});
         pause(kReconnect);
@@ -111,7 +111,7 @@ class RedisWake final : public Wake {
     auto answer = receiver_.run(
         {"XREADGROUP", "GROUP", kGroup, options_.consumer, "COUNT", kAtATime, "BLOCK", kBlock, "STREAMS", options_.stream, ">"});
     if (!answer) return tl::make_unexpected(answer.error());
-    if (answer->items.empty() || answer->items[0].items.size() < 2) return {};   // nothing came
+    if (answer->items.empty() || answer->items[0].items.size() < 2) return {};  // nothing came
     return take(answer->items[0].items[1].items);
   }
 

@@ -34,10 +34,10 @@ struct Sleeper {
 std::unique_ptr<Wake> local_wake(Sleeper sleeper);
 
 struct RedisOptions {
-  std::string uri{};                       // "redis://[[user]:password@]host[:6379][/database]"
-  std::string consumer{};                  // this process, unlike all others
+  std::string uri{};       // "redis://[[user]:password@]host[:6379][/database]"
+  std::string consumer{};  // this process, unlike all others
   std::string stream = "courier:wake";
-  sluice::metrics::Registry* metrics = nullptr;   // dependency_request_duration_seconds{dependency="broker"}, broker_up
+  sluice::metrics::Registry* metrics = nullptr;  // dependency_request_duration_seconds{dependency="broker"}, broker_up
 };
 
 // A Redis stream with one group, for many processes: each announced job wakes one that is hungry. An entry is removed once

@@ -110,7 +110,7 @@ TEST_P(RedisWakeUp, CrossesProcessesAndLeavesNothingBehind) {
   const auto api = open("api", {});
   ASSERT_TRUE(api->announce({"a", "b", "c"}));
   EXPECT_TRUE(worker.reaches(1));
-  works.reset();                           // it has removed what it read
+  works.reset();  // it has removed what it read
   EXPECT_EQ(entries(), 0);
 }
 

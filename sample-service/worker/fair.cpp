@@ -17,9 +17,9 @@ std::size_t share(std::size_t workers, std::size_t quarters) { return std::max<s
 // What is in flight, with what has been picked so far.
 struct Fair::Tally {
   std::map<std::string, int> tenants{};
-  std::map<std::string, int> receivers{};      // in all processes
-  std::map<std::string, std::size_t> own{};    // in this one
-  std::map<Standing, std::size_t> standings{};   // in this one
+  std::map<std::string, int> receivers{};       // in all processes
+  std::map<std::string, std::size_t> own{};     // in this one
+  std::map<Standing, std::size_t> standings{};  // in this one
 };
 
 bool Fair::has_room(const Receiver& receiver, std::size_t running, const Tally& tally) const {

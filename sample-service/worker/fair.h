@@ -51,7 +51,7 @@ class Fair {
 
   const std::size_t workers_;
   std::map<std::string, Receiver> known_;
-  std::map<std::string, unsigned long long> tenants_;      // last turn
+  std::map<std::string, unsigned long long> tenants_;  // last turn
   unsigned long long turn_ = 0;
   int urgent_in_a_row_ = 0;
 };

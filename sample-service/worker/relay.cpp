@@ -7,8 +7,8 @@ namespace {
 
 constexpr Duration kSweepEvery{1'000};
 constexpr Duration kLeadFor{5'000};
-constexpr Duration kOurOwn{2'000};         // younger notices are passed on by whoever wrote them
-constexpr Duration kTooLate{30'000};       // by then workers have long found it by themselves
+constexpr Duration kOurOwn{2'000};    // younger notices are passed on by whoever wrote them
+constexpr Duration kTooLate{30'000};  // by then workers have long found it by themselves
 constexpr Duration kStatsEvery{10'000};
 constexpr std::size_t kAtATime = 500;
 
@@ -41,13 +41,13 @@ Expected<void> Relay::pass_on() {
     messages.swap(stored_);
   }
   if (messages.empty()) return {};
-  if (auto told = parts_.wake.announce(messages); !told) return told;      // the sweep tells them later
+  if (auto told = parts_.wake.announce(messages); !told) return told;  // the sweep tells them later
   return parts_.executor.call([&] { return parts_.store.forget_notices_of(messages); });
 }
 
 Expected<void> Relay::sweep() {
   const Time now = parts_.clock.now();
-  if (leads_until_ - now < kLeadFor / 2) {   // each renewal is a write, which an idle courier should not need each second
+  if (leads_until_ - now < kLeadFor / 2) {  // each renewal is a write, which an idle courier should not need each second
     const auto leads = parts_.executor.call([&] { return parts_.store.lead("relay", parts_.self, now, kLeadFor); });
     if (!leads) return tl::make_unexpected(leads.error());
     if (!*leads) return {};

@@ -27,11 +27,11 @@ class Relay {
     Wake& wake;
     const sluice::Clock& clock;
     sluice::metrics::Registry& metrics;
-    std::string self;                      // unlike every other process
+    std::string self;  // unlike every other process
   };
 
   explicit Relay(Parts parts);
-  ~Relay();                                // end()
+  ~Relay();  // end()
   Relay(const Relay&) = delete;
   Relay& operator=(const Relay&) = delete;
 

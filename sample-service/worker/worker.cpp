@@ -16,7 +16,7 @@ using sluice::fail;
 
 constexpr Duration kPoll{1'000};
 constexpr Duration kWell{1'000};
-constexpr Duration kPatience{20'000};      // of the probe, beyond a delivery's deadline
+constexpr Duration kPatience{20'000};  // of the probe, beyond a delivery's deadline
 constexpr std::size_t kTransports = 64;
 
 // Path and query as they were given, a trailing slash included.
@@ -136,7 +136,7 @@ void Worker::run(std::size_t number, const std::stop_token& stop) {
     parts_.health.tick(loop, options_.deadline + kPatience);
     std::unique_lock lock(mutex_);
     if (!lent_.wait_for(lock, stop, kPoll, [&] { return !waiting_.empty(); })) continue;
-    if (stop.stop_requested()) break;      // cut() gives back what is left
+    if (stop.stop_requested()) break;  // cut() gives back what is left
     const Loan loan = std::move(waiting_.front());
     waiting_.pop_front();
     lock.unlock();
@@ -244,7 +244,7 @@ void Worker::ended(const Loan& loan, bool well) {
     const std::lock_guard lock(mutex_);
     running_.erase({loan.delivery.message, loan.delivery.endpoint});
     fair_.ended(loan.receiver, well);
-    ++wakes_;                              // a worker is free
+    ++wakes_;  // a worker is free
   }
   due_.notify_one();
 }

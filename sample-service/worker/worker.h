@@ -32,10 +32,10 @@ namespace courier {
 struct WorkerOptions {
   std::size_t threads = 4;
   int max_attempts = 8;
-  Duration first_delay{1'000};             // four times as long with each attempt, jittered
+  Duration first_delay{1'000};  // four times as long with each attempt, jittered
   Duration longest_delay{3'600'000};
-  Duration deadline{10'000};               // of one delivery
-  Duration lease{10'000};                  // extended at each third of it while a delivery runs
+  Duration deadline{10'000};  // of one delivery
+  Duration lease{10'000};     // extended at each third of it while a delivery runs
 };
 
 // Makes the client for an origin, e.g. "http://hooks.example:8080".
@@ -55,7 +55,7 @@ class Worker {
 
   // threads 0: nothing is delivered here.
   Worker(WorkerOptions options, Parts parts);
-  ~Worker();                               // cut(): what is being delivered is given back
+  ~Worker();  // cut(): what is being delivered is given back
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
@@ -86,12 +86,12 @@ class Worker {
   std::atomic<bool> paused_{false};
 
   mutable std::mutex mutex_;
-  std::condition_variable_any due_;        // for the dispatcher
-  std::condition_variable_any lent_;       // for the workers
+  std::condition_variable_any due_;   // for the dispatcher
+  std::condition_variable_any lent_;  // for the workers
   unsigned long long wakes_ = 0;
   Fair fair_;
-  std::deque<Loan> waiting_;               // lent, and about to be taken by a worker
-  std::map<std::pair<std::string, std::string>, Loan> running_;   // all that are lent here, by message and endpoint
+  std::deque<Loan> waiting_;                                     // lent, and about to be taken by a worker
+  std::map<std::pair<std::string, std::string>, Loan> running_;  // all that are lent here, by message and endpoint
   Duration next_extension_{0};
   std::map<std::string, std::shared_ptr<sluice::http::Transport>> transports_;
   std::vector<std::jthread> threads_;

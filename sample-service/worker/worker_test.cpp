@@ -203,7 +203,7 @@ TEST_P(WorkerContract, ReceiversThatHangDoNotHoldTheOthers) {
     receivers.behave(origin, hang);
   }
   start();
-  post("good", "http://good/");            // it has answered once
+  post("good", "http://good/");  // it has answered once
   EXPECT_EQ(ended("good").state(), State::Delivered);
   for (int i = 0; i < 30; ++i) post("hang-" + std::to_string(i), "http://hang" + std::to_string(i % 6) + "/");
   // Those that hang are not known yet, so half of the workers is all that they get, and they keep it.
@@ -266,7 +266,7 @@ TEST_P(WorkerContract, CuttingGivesBackWhatIsBeingDelivered) {
 TEST_P(WorkerContract, NoticesThatNobodyPassedOnAreSweptUp) {
   post("a", "http://sink/", false, Duration(10'000));
   post("young", "http://sink/", false);
-  options.threads = 0;                     // nobody delivers, so that only the sweep can find it
+  options.threads = 0;  // nobody delivers, so that only the sweep can find it
   start();
   while (store->queue(clock.now())->outbox > 1) {}
   EXPECT_EQ(store->outbox(clock.now(), 10)->at(0).reference, "young");

@@ -38,11 +38,13 @@ struct ChangedMind : ::testing::Test {
         << stage.story();
   }
   void reach_retreat() {
-    ASSERT_TRUE(stage.run_until([&] { return stage.rollout()->status.run && stage.rollout()->status.run->stage == model::Stage::Retreating; },
-                                Duration(60'000)))
+    ASSERT_TRUE(stage.run_until(
+        [&] { return stage.rollout()->status.run && stage.rollout()->status.run->stage == model::Stage::Retreating; }, Duration(60'000)))
         << stage.story();
   }
-  void rest() { ASSERT_TRUE(stage.run_until([&] { return stage.at_rest(); })) << stage.story(); }
+  void rest() {
+    ASSERT_TRUE(stage.run_until([&] { return stage.at_rest(); })) << stage.story();
+  }
   std::string serving() { return stage.cluster().active_sets("shop", "web").front(); }
 
   Stage stage;

@@ -28,10 +28,10 @@ struct MainJob : ::testing::Test {
   void edit(const std::map<std::string, std::string>& annotations) {
     ASSERT_TRUE(stage.cluster().edit_template("shop", "web", annotations));
   }
-  void rest() { ASSERT_TRUE(stage.run_until([&] { return stage.at_rest(); })) << stage.story(); }
-  void expect_clean() {
-    EXPECT_THAT(stage.violated(), IsEmpty()) << stage.story();
+  void rest() {
+    ASSERT_TRUE(stage.run_until([&] { return stage.at_rest(); })) << stage.story();
   }
+  void expect_clean() { EXPECT_THAT(stage.violated(), IsEmpty()) << stage.story(); }
   std::string serving() { return stage.cluster().active_sets("shop", "web").front(); }
   bool paused() { return read::boolean(*stage.cluster().peek(resources::kDeployments, kWeb), {"spec", "paused"}); }
 
@@ -171,7 +171,8 @@ TEST_F(MainJob, ABorrowedReplicaSetThatFailsGoesBackIntoTheHistory) {
   edit({{"version", "2"}});
   rest();
   ASSERT_TRUE(stage.cluster().undo("shop", "web"));
-  ASSERT_TRUE(stage.run_until([&] { return stage.rollout()->status.run && stage.rollout()->status.run->weight_observed == 10; })) << stage.story();
+  ASSERT_TRUE(stage.run_until([&] { return stage.rollout()->status.run && stage.rollout()->status.run->weight_observed == 10; }))
+      << stage.story();
   stage.act("Abort");
   rest();
   EXPECT_EQ(stage.outcome_of(2), "Aborted") << stage.story();
@@ -280,9 +281,9 @@ TEST_F(MainJob, AMissingRouteIsInvalidAndHealsByItself) {
   stage.apply_rollout();
   ASSERT_TRUE(stage.run_until([&] { return stage.phase_is(Phase::Invalid); }, Duration(20'000))) << stage.story();
   EXPECT_NE(stage.rollout()->status.summary.find("HTTPRoute web does not exist"), std::string::npos);
-  ASSERT_TRUE(stage.cluster().create(resources::kHttpRoutes,
-                                     {{"metadata", {{"name", "web"}, {"namespace", "shop"}}},
-                                      {"spec", {{"rules", Json::array({{{"backendRefs", Json::array({{{"name", "web"}, {"port", 80}}})}}})}}}}));
+  ASSERT_TRUE(stage.cluster().create(
+      resources::kHttpRoutes, {{"metadata", {{"name", "web"}, {"namespace", "shop"}}},
+                               {"spec", {{"rules", Json::array({{{"backendRefs", Json::array({{{"name", "web"}, {"port", 80}}})}}})}}}}));
   EXPECT_TRUE(stage.run_until([&] { return stage.phase_is(Phase::Healthy); }, Duration(20'000))) << stage.story();
 }
 

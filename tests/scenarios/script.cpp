@@ -26,17 +26,33 @@ simulation::Random drawn_from(std::uint64_t seed, std::uint64_t salt) {
 }
 
 Deed any_edit(simulation::Random& random) {
-  static const std::vector<Deed> kEdits{Deed::EditGood, Deed::EditGood,       Deed::EditGood,  Deed::EditErrors,
+  static const std::vector<Deed> kEdits{Deed::EditGood, Deed::EditGood,       Deed::EditGood, Deed::EditErrors,
                                         Deed::EditSlow, Deed::EditNeverReady, Deed::EditCrash};
   return one_of(random, kEdits);
 }
 
 Deed any_deed(simulation::Random& random) {
-  static const std::vector<Deed> kDeeds{
-      Deed::EditBack,       Deed::EditBack,       Deed::Undo,           Deed::Scale,         Deed::Scale,
-      Deed::Scale,          Deed::DeleteRollout,  Deed::Abort,          Deed::Promote,       Deed::Retry,
-      Deed::EditSteps,      Deed::Pause,          Deed::Unpause,        Deed::ReapplyRoute,  Deed::ReapplyService,
-      Deed::ForceDeleteRollout, Deed::DeleteCanaryService, Deed::DeleteCanarySet, Deed::DeleteCanaryPods, Deed::PrometheusDown, Deed::PrometheusNaN};
+  static const std::vector<Deed> kDeeds{Deed::EditBack,
+                                        Deed::EditBack,
+                                        Deed::Undo,
+                                        Deed::Scale,
+                                        Deed::Scale,
+                                        Deed::Scale,
+                                        Deed::DeleteRollout,
+                                        Deed::Abort,
+                                        Deed::Promote,
+                                        Deed::Retry,
+                                        Deed::EditSteps,
+                                        Deed::Pause,
+                                        Deed::Unpause,
+                                        Deed::ReapplyRoute,
+                                        Deed::ReapplyService,
+                                        Deed::ForceDeleteRollout,
+                                        Deed::DeleteCanaryService,
+                                        Deed::DeleteCanarySet,
+                                        Deed::DeleteCanaryPods,
+                                        Deed::PrometheusDown,
+                                        Deed::PrometheusNaN};
   return random.chance(0.35) ? any_edit(random) : one_of(random, kDeeds);
 }
 
@@ -134,18 +150,23 @@ bool Script::has(Deed deed) const {
 
 std::string Script::str() const {
   std::string out = "seed " + std::to_string(seed) + ": " + std::to_string(replicas) + " replicas, " + std::to_string(rules) + " rules, " +
-                    (route ? "route" : "ratio") + (gate_by_policy ? ", gate by policy" : ", gate by pause") + (rolling ? ", Rolling" : ", Full") +
-                    ", revisionHistoryLimit " + std::to_string(history_limit) + (recreate ? ", Recreate" : "") + "\n";
+                    (route ? "route" : "ratio") + (gate_by_policy ? ", gate by policy" : ", gate by pause") +
+                    (rolling ? ", Rolling" : ", Full") + ", revisionHistoryLimit " + std::to_string(history_limit) +
+                    (recreate ? ", Recreate" : "") + "\n";
   out += "  faults: 409 " + std::to_string(faults.conflict) + ", 429 " + std::to_string(faults.too_many) + ", 500 " +
          std::to_string(faults.server_error) + ", lost answers " + std::to_string(faults.lost_answer) + ", reads " +
          std::to_string(faults.read_error) + ", stale " + std::to_string(stale) + "\n";
   if (faults.crash_at_write)
     out += "  crash at write " + std::to_string(*faults.crash_at_write) +
-           (!faults.crash_after_apply ? "" : *faults.crash_after_apply ? ", applied" : ", not applied") + ", away for " + format_duration(downtime) + "\n";
-  if (lease_lost_at_write) out += "  lease lost at write " + std::to_string(*lease_lost_at_write) + ", away for " + format_duration(downtime) + "\n";
+           (!faults.crash_after_apply   ? ""
+            : *faults.crash_after_apply ? ", applied"
+                                        : ", not applied") +
+           ", away for " + format_duration(downtime) + "\n";
+  if (lease_lost_at_write)
+    out += "  lease lost at write " + std::to_string(*lease_lost_at_write) + ", away for " + format_duration(downtime) + "\n";
   for (const Act& act : acts)
-    out += "  after " + format_duration(act.after) + (act.at_weight ? " and when the canary has traffic" : "") + ": " + text(act.deed) + " (" +
-           std::to_string(act.value) + ")\n";
+    out += "  after " + format_duration(act.after) + (act.at_weight ? " and when the canary has traffic" : "") + ": " + text(act.deed) +
+           " (" + std::to_string(act.value) + ")\n";
   return out;
 }
 
@@ -161,10 +182,12 @@ class Player {
     begin();
     for (const Act& act : script_.acts) {
       if (act.at_weight) {
-        (void)stage_.run_until([&] {
-          const auto r = stage_.rollout();
-          return !r || (r->status.run ? r->status.run->weight_observed > 0 : r->status.revision > 0 && stage_.at_rest());
-        }, Duration(120'000));
+        (void)stage_.run_until(
+            [&] {
+              const auto r = stage_.rollout();
+              return !r || (r->status.run ? r->status.run->weight_observed > 0 : r->status.revision > 0 && stage_.at_rest());
+            },
+            Duration(120'000));
       }
       stage_.run(act.after);
       stage_.tell(std::string("PEOPLE ") + text(act.deed) + " " + std::to_string(act.value));
@@ -183,14 +206,22 @@ class Player {
 
  private:
   Cluster& cluster() { return stage_.cluster(); }
-  Json deployment() { const auto d = cluster().peek(resources::kDeployments, kWeb); return d ? *d : Json(); }
+  Json deployment() {
+    const auto d = cluster().peek(resources::kDeployments, kWeb);
+    return d ? *d : Json();
+  }
   void wrong(const std::string& what) { ending_.wrong.push_back(what); }
 
   void begin() {
     Json spec{{"revisionHistoryLimit", script_.history_limit}};
     if (script_.recreate) spec["strategy"] = {{"type", "Recreate"}};
-    cluster().deploy_app({.ns = "shop", .name = "web", .replicas = script_.replicas, .route = script_.route, .rules = script_.rules,
-                          .requests_per_second = 200, .deployment_spec = spec});
+    cluster().deploy_app({.ns = "shop",
+                          .name = "web",
+                          .replicas = script_.replicas,
+                          .route = script_.route,
+                          .rules = script_.rules,
+                          .requests_per_second = 200,
+                          .deployment_spec = spec});
     first_template_ = read::at(deployment(), {"spec", "template"});
     if (script_.route) first_rules_ = read::at(*cluster().peek(resources::kHttpRoutes, kWeb), {"spec", "rules"});
     stage_.apply_rollout(rollout_spec());
@@ -211,7 +242,8 @@ class Player {
   }
 
   void edit(const std::string& key, const std::string& value, int version) {
-    std::map<std::string, std::string> annotations{{"version", std::to_string(version)}, {"sim/errors", ""}, {"sim/slow", ""}, {"sim/ready", ""}};
+    std::map<std::string, std::string> annotations{
+        {"version", std::to_string(version)}, {"sim/errors", ""}, {"sim/slow", ""}, {"sim/ready", ""}};
     if (!key.empty()) annotations[key] = value;
     if (cluster().edit_template("shop", "web", annotations)) called_off_ = false;
   }
@@ -253,10 +285,12 @@ class Player {
       case Deed::Pause: paused_ = true; return apply();
       case Deed::Unpause: paused_ = false; return apply();
       case Deed::ReapplyRoute:
-        if (script_.route) (void)cluster().patch(resources::kHttpRoutes, kWeb, kube::PatchType::Merge, {{"spec", {{"rules", first_rules_}}}});
+        if (script_.route)
+          (void)cluster().patch(resources::kHttpRoutes, kWeb, kube::PatchType::Merge, {{"spec", {{"rules", first_rules_}}}});
         return;
       case Deed::ReapplyService:
-        (void)cluster().patch(resources::kServices, kWeb, kube::PatchType::Merge, {{"spec", {{"selector", {{"app", "web"}, {marks::kTemplateHash, nullptr}}}}}});
+        (void)cluster().patch(resources::kServices, kWeb, kube::PatchType::Merge,
+                              {{"spec", {{"selector", {{"app", "web"}, {marks::kTemplateHash, nullptr}}}}}});
         return;
       case Deed::DeleteCanaryService: (void)cluster().remove(resources::kServices, {"shop", "web-canary"}); return;
       case Deed::DeleteCanarySet:
@@ -337,7 +371,8 @@ class Player {
     if (!deleted_ && !bad(wanted) && !called_off_ && !same) wrong("a good template was not promoted");
     if (!deleted_ && same && r->status.phase != model::Phase::Healthy) wrong("the wanted template serves, but the Rollout is not Healthy");
     if (same && script_.gate_by_policy && !cluster().complete("shop", "web")) wrong("the Deployment is not complete");
-    if (same && script_.gate_by_policy && read::boolean(deployment(), {"spec", "paused"})) wrong("the Deployment stays paused on the template that serves");
+    if (same && script_.gate_by_policy && read::boolean(deployment(), {"spec", "paused"}))
+      wrong("the Deployment stays paused on the template that serves");
     const auto* traffic = cluster().traffic().find(kWeb);
     if (traffic == nullptr || traffic->share(serving) < 0.999) wrong("not all traffic goes to the ReplicaSet that serves");
     ending_.outcome = (r ? "" : "no Rollout | ") + history() + " | " + read::text(served, {"metadata", "annotations", "version"});
@@ -345,8 +380,8 @@ class Player {
     const std::size_t before = cluster().writes("operator").size();
     (void)stage_.run_until([] { return false; }, idle, Duration(5'000));
     if (cluster().writes("operator").size() != before)
-      wrong("I11: " + std::to_string(cluster().writes("operator").size() - before) + " writes after everything was at rest, the first: " +
-            cluster().writes("operator")[before].str());
+      wrong("I11: " + std::to_string(cluster().writes("operator").size() - before) +
+            " writes after everything was at rest, the first: " + cluster().writes("operator")[before].str());
     for (const std::string& broken : stage_.violated()) wrong(broken);
   }
 
@@ -364,7 +399,7 @@ class Player {
   Json first_template_, first_rules_;
   std::size_t writes_before_ = 0;
   bool paused_ = false, deleted_ = false, promoted_ = false, asked_ = false;
-  bool called_off_ = false;            // something since the last edit may rightly end the run
+  bool called_off_ = false;  // something since the last edit may rightly end the run
   int steps_ = 0;
 };
 

@@ -17,20 +17,40 @@
 namespace sluice::scenarios {
 
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wshadow"   // g++ 12 warns of scoped enumerators that are called like a type
+#pragma GCC diagnostic ignored "-Wshadow"  // g++ 12 warns of scoped enumerators that are called like a type
 enum class Deed {
-  EditGood, EditErrors, EditSlow, EditNeverReady, EditCrash, EditBack, Undo, Scale, DeleteRollout, ForceDeleteRollout, Abort,
-  Promote, Retry, EditSteps, Pause, Unpause, ReapplyRoute, ReapplyService, DeleteCanaryService, DeleteCanarySet,
-  DeleteCanaryPods, PrometheusDown, PrometheusNaN,
+  EditGood,
+  EditErrors,
+  EditSlow,
+  EditNeverReady,
+  EditCrash,
+  EditBack,
+  Undo,
+  Scale,
+  DeleteRollout,
+  ForceDeleteRollout,
+  Abort,
+  Promote,
+  Retry,
+  EditSteps,
+  Pause,
+  Unpause,
+  ReapplyRoute,
+  ReapplyService,
+  DeleteCanaryService,
+  DeleteCanarySet,
+  DeleteCanaryPods,
+  PrometheusDown,
+  PrometheusNaN,
 };
 #pragma GCC diagnostic pop
 const char* text(Deed deed);
 
 struct Act {
   Deed deed = Deed::EditGood;
-  int value = 0;                       // replicas, seconds or a version, as the deed needs
-  Duration after{0};                   // since the act before
-  bool at_weight = false;              // waits until the canary has traffic, or the run is over
+  int value = 0;           // replicas, seconds or a version, as the deed needs
+  Duration after{0};       // since the act before
+  bool at_weight = false;  // waits until the canary has traffic, or the run is over
 };
 
 struct Script {
@@ -43,22 +63,22 @@ struct Script {
   int history_limit = 10;
   bool recreate = false;
   std::vector<Act> acts;
-  simulation::FaultPlan faults;        // until the last act is done; the crash may come later
+  simulation::FaultPlan faults;  // until the last act is done; the crash may come later
   double stale = 0;
-  Duration downtime{0};                // of the operator after a crash or a lost lease
+  Duration downtime{0};  // of the operator after a crash or a lost lease
   std::optional<int> lease_lost_at_write;
 
   static Script from_seed(std::uint64_t seed);
   // One whose ending does not depend on when the operator crashed: acts wait for the run, not for the clock.
   static Script comparable(std::uint64_t seed);
   bool has(Deed deed) const;
-  std::string str() const;             // one line per fact, for a failing seed
+  std::string str() const;  // one line per fact, for a failing seed
 };
 
 struct Ending {
-  std::vector<std::string> wrong;      // empty: all is as it must be
-  std::string outcome;                 // "Promoted, RolledBack | Healthy | serves <template>", for comparisons
-  int operator_writes = 0;             // until everything was at rest
+  std::vector<std::string> wrong;  // empty: all is as it must be
+  std::string outcome;             // "Promoted, RolledBack | Healthy | serves <template>", for comparisons
+  int operator_writes = 0;         // until everything was at rest
   std::string story;
 };
 

@@ -19,7 +19,7 @@ namespace {
 
 using ::testing::IsEmpty;
 
-constexpr int kShards = 4;             // so that ctest can run them side by side
+constexpr int kShards = 4;  // so that ctest can run them side by side
 
 std::uint64_t number_of(const char* variable, std::uint64_t otherwise) {
   const char* text = std::getenv(variable);

@@ -59,7 +59,8 @@ class SimulatedAnalysis final : public op::Analysis {
 
 class Listener final : public op::EventSink {
  public:
-  Listener(std::vector<std::string>& events, std::vector<std::string>& log, Cluster& cluster) : events_(events), log_(log), cluster_(cluster) {}
+  Listener(std::vector<std::string>& events, std::vector<std::string>& log, Cluster& cluster)
+      : events_(events), log_(log), cluster_(cluster) {}
   void emit(const model::Rollout&, const engine::Emit& event) override {
     events_.push_back(event.reason);
     log_.push_back(format_time(cluster_.now()).substr(11) + " event " + event.reason + ": " + event.message);
@@ -108,7 +109,7 @@ void Stage::apply_rollout(const RolloutSpec& rollout) {
   const auto errors = Json{{"name", "errors"}, {"errorRate", Json::object()}};
   const auto latency = Json{{"name", "latency"}, {"latency", {{"threshold", "250ms"}}}};
   Json spec{{"targetRef", {{"name", rollout.name}}},
-            {"settle", "1200ms"},      // the longest request and the data plane's delay of simulation/options.h
+            {"settle", "1200ms"},  // the longest request and the data plane's delay of simulation/options.h
             {"progressDeadline", "60s"},
             {"analysis",
              {{"interval", format_duration(kInterval)},
@@ -133,9 +134,7 @@ void Stage::apply_rollout(const RolloutSpec& rollout) {
   else (void)cluster_.create(resources::kRollouts, object);
 }
 
-void Stage::delete_rollout(const std::string& ns, const std::string& name) {
-  (void)cluster_.remove(resources::kRollouts, {ns, name});
-}
+void Stage::delete_rollout(const std::string& ns, const std::string& name) { (void)cluster_.remove(resources::kRollouts, {ns, name}); }
 
 void Stage::act(const std::string& action, const std::string& name, std::int64_t revision) {
   Json spec{{"rollout", "web"}, {"action", action}};
@@ -174,9 +173,12 @@ void Stage::pump() {
     for (std::size_t i = before; i < cluster_.writes("operator").size(); ++i) {
       const simulation::Write& write = cluster_.writes("operator")[i];
       check_precondition(write);
-      const std::string stage = write.subresource != "status" || !write.body.is_array() ? ""
-          : " [" + read::text(write.body.back(), {"value", "phase"}) + " " + read::text(write.body.back(), {"value", "run", "stage"}) + " " +
-                std::to_string(read::integer(write.body.back(), {"value", "run", "part"})) + ": " + read::text(write.body.back(), {"value", "summary"}) + "]";
+      const std::string stage = write.subresource != "status" || !write.body.is_array()
+                                    ? ""
+                                    : " [" + read::text(write.body.back(), {"value", "phase"}) + " " +
+                                          read::text(write.body.back(), {"value", "run", "stage"}) + " " +
+                                          std::to_string(read::integer(write.body.back(), {"value", "run", "part"})) + ": " +
+                                          read::text(write.body.back(), {"value", "summary"}) + "]";
       tell("  " + write.str() + (stage.empty() && !write.body.is_null() ? " " + write.body.dump().substr(0, 300) : stage));
     }
     if (again) {
@@ -328,7 +330,8 @@ std::vector<std::string> Stage::violated() {
 std::vector<std::string> Stage::leftovers() const {
   std::vector<std::string> all;
   cluster_.each(resources::kReplicaSets, "shop", [&](const kube::Name&, const simulation::JsonPtr& set) {
-    if (!read::text(*set, {"metadata", "labels", marks::kRollout}).empty()) all.push_back("I6: ReplicaSet " + read::text(*set, {"metadata", "name"}) + " is left");
+    if (!read::text(*set, {"metadata", "labels", marks::kRollout}).empty())
+      all.push_back("I6: ReplicaSet " + read::text(*set, {"metadata", "name"}) + " is left");
   });
   cluster_.each(resources::kServices, "shop", [&](const kube::Name&, const simulation::JsonPtr& object) {
     const Json& service = *object;
@@ -341,7 +344,8 @@ std::vector<std::string> Stage::leftovers() const {
     if (!read::text(route, {"metadata", "annotations", marks::kRetreat}).empty()) all.push_back("I6: the route's retreat mark is left");
   });
   cluster_.each(resources::kDeployments, "shop", [&](const kube::Name&, const simulation::JsonPtr& object) {
-    if (!rollout() && !read::text(*object, {"metadata", "annotations", marks::kRollout}).empty()) all.push_back("I6: the Deployment is still marked");
+    if (!rollout() && !read::text(*object, {"metadata", "annotations", marks::kRollout}).empty())
+      all.push_back("I6: the Deployment is still marked");
   });
   return all;
 }

@@ -90,7 +90,7 @@ class Stage {
   int crashes_ = 0;
   Duration downtime_{0};
   std::optional<Time> away_until_;
-  std::optional<int> lease_writes_;    // until the lease is lost
+  std::optional<int> lease_writes_;  // until the lease is lost
   bool lease_lost_ = false;
   std::map<std::string, Time> reached_;  // "revision/step" -> when the canary first had this step's weight
   std::vector<std::string> events_;

@@ -126,16 +126,14 @@ void ApiServer::index(const Table& t, const Name& name, const Json* before, cons
   }
 }
 
-JsonPtr ApiServer::store(std::string_view by, Table& t, const Name& name, Json object, const JsonPtr& before,
-                         bool status_only) {
+JsonPtr ApiServer::store(std::string_view by, Table& t, const Name& name, Json object, const JsonPtr& before, bool status_only) {
   object["metadata"]["resourceVersion"] = std::to_string(++version_);
   auto stored = std::make_shared<const Json>(std::move(object));
   t.objects[name] = stored;
   if (!before) uids_.insert(uid_of(*stored));
   index(t, name, before.get(), stored.get());
-  t.journal.push_back({version_, clock_.now(),
-                       before ? kube::WatchEvent::Type::Modified : kube::WatchEvent::Type::Added, &t.resource, name, stored,
-                       before, std::string(by), status_only});
+  t.journal.push_back({version_, clock_.now(), before ? kube::WatchEvent::Type::Modified : kube::WatchEvent::Type::Added, &t.resource, name,
+                       stored, before, std::string(by), status_only});
   const Change change = t.journal.back();
   for (const auto& listener : listeners_) listener(change);
   return stored;
@@ -166,13 +164,16 @@ Expected<ApiServer::Written> ApiServer::create(std::string_view by, const Resour
   const Name name = name_of(object);
   Table& t = table(resource);
   if (!text(object, {"metadata", "resourceVersion"}).empty()) {
-    return Unexpected(Error{Error::Kind::Invalid, called(resource, name) + ": resourceVersion should not be set on objects to be created", 400, {}});
+    return Unexpected(
+        Error{Error::Kind::Invalid, called(resource, name) + ": resourceVersion should not be set on objects to be created", 400, {}});
   }
-  if (t.objects.contains(name)) {
-    return Unexpected(Error{Error::Kind::Exists, called(resource, name) + ": already exists", 409, {}});
-  }
+  if (t.objects.contains(name)) { return Unexpected(Error{Error::Kind::Exists, called(resource, name) + ": already exists", 409, {}}); }
   if (const auto ns = find(kube::resources::kNamespaces, {"", name.ns}); ns && deleting(*ns)) {
-    return Unexpected(Error{Error::Kind::Forbidden, called(resource, name) + ": forbidden: unable to create new content in namespace " + name.ns + " because it is being terminated", 403, {}});
+    return Unexpected(Error{
+        Error::Kind::Forbidden,
+        called(resource, name) + ": forbidden: unable to create new content in namespace " + name.ns + " because it is being terminated",
+        403,
+        {}});
   }
   set_defaults(resource, object);
   if (has_status_subresource(resource)) object.erase("status");
@@ -194,9 +195,7 @@ Expected<ApiServer::Written> ApiServer::replace(std::string_view by, Table& t, c
                                                 const kube::WriteOptions& options) {
   const Resource& resource = t.resource;
   const Name name = name_of(*before);
-  if (!object.is_object()) {
-    return Unexpected(Error{Error::Kind::Invalid, called(resource, name) + ": not an object", 400, {}});
-  }
+  if (!object.is_object()) { return Unexpected(Error{Error::Kind::Invalid, called(resource, name) + ": not an object", 400, {}}); }
   normalize(object);
   const Json& old_metadata = at(*before, {"metadata"});
   const std::string version = text(object, {"metadata", "resourceVersion"});
@@ -227,7 +226,8 @@ Expected<ApiServer::Written> ApiServer::replace(std::string_view by, Table& t, c
     }
   }
   auto& metadata = object["metadata"];
-  for (const char* field : {"uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds", "resourceVersion"}) {
+  for (const char* field :
+       {"uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds", "resourceVersion"}) {
     if (old_metadata.contains(field)) {
       metadata[field] = old_metadata[field];
     } else {
@@ -245,14 +245,16 @@ Expected<ApiServer::Written> ApiServer::replace(std::string_view by, Table& t, c
       if (const Json& wanted = at(object, {"metadata", "finalizers"}); wanted.is_array()) {
         for (const auto& finalizer : wanted) {
           if (!kept.is_array() || std::find(kept.begin(), kept.end(), finalizer) == kept.end()) {
-            return Unexpected(Error{Error::Kind::Invalid, called(resource, name) + ": metadata.finalizers: no new finalizers can be added if the object is being deleted", 422, {}});
+            return Unexpected(
+                Error{Error::Kind::Invalid,
+                      called(resource, name) + ": metadata.finalizers: no new finalizers can be added if the object is being deleted",
+                      422,
+                      {}});
           }
         }
       }
     }
-    if (new_generation(resource, *before, object)) {
-      object["metadata"]["generation"] = number(*before, {"metadata", "generation"}) + 1;
-    }
+    if (new_generation(resource, *before, object)) { object["metadata"]["generation"] = number(*before, {"metadata", "generation"}) + 1; }
   }
   if (auto ok = validate(resource, before.get(), object); !ok) return Unexpected(ok.error());
   if (equal_but_version(*before, object)) return Written{before, false};
@@ -273,8 +275,8 @@ Expected<ApiServer::Written> ApiServer::update(std::string_view by, const Resour
   return replace(by, t, JsonPtr(before->second), std::move(object), options);
 }
 
-Expected<Json> ApiServer::patched(const Json& before, kube::PatchType type, const Json& patch, const Resource& resource,
-                                  const Name& name, const kube::WriteOptions& options) {
+Expected<Json> ApiServer::patched(const Json& before, kube::PatchType type, const Json& patch, const Resource& resource, const Name& name,
+                                  const kube::WriteOptions& options) {
   switch (type) {
     case kube::PatchType::Json: return json_patched(before, patch, called(resource, name));
     case kube::PatchType::Merge: {
@@ -300,8 +302,8 @@ Expected<Json> ApiServer::patched(const Json& before, kube::PatchType type, cons
   return fail(Error::Kind::Internal, "unknown kind of patch");
 }
 
-Expected<ApiServer::Written> ApiServer::patch(std::string_view by, const Resource& resource, const Name& asked,
-                                              kube::PatchType type, const Json& patch, const kube::WriteOptions& options) {
+Expected<ApiServer::Written> ApiServer::patch(std::string_view by, const Resource& resource, const Name& asked, kube::PatchType type,
+                                              const Json& patch, const kube::WriteOptions& options) {
   Name name = asked;
   if (!resource.namespaced) name.ns.clear();
   Table& t = table(resource);
@@ -319,8 +321,8 @@ Expected<ApiServer::Written> ApiServer::patch(std::string_view by, const Resourc
   const JsonPtr before = found->second;
   if (options.subresource == "scale") {
     // Only spec.replicas of the Scale object can be written.
-    auto scaled = patched({{"metadata", (*before)["metadata"]}, {"spec", {{"replicas", at(*before, {"spec", "replicas"})}}}},
-                          type, patch, resource, name, options);
+    auto scaled = patched({{"metadata", (*before)["metadata"]}, {"spec", {{"replicas", at(*before, {"spec", "replicas"})}}}}, type, patch,
+                          resource, name, options);
     if (!scaled) return Unexpected(scaled.error());
     Json object = *before;
     object["spec"]["replicas"] = at(*scaled, {"spec", "replicas"});
@@ -343,16 +345,15 @@ Expected<ApiServer::Written> ApiServer::remove(std::string_view by, const Resour
   if (found == t.objects.end()) return not_found(resource, name);
   const JsonPtr before = found->second;
   if (!options.uid.empty() && options.uid != uid_of(*before)) {
-    return conflict(resource, name, "Precondition failed: UID in precondition: " + options.uid + ", UID in object meta: " + uid_of(*before));
+    return conflict(resource, name,
+                    "Precondition failed: UID in precondition: " + options.uid + ", UID in object meta: " + uid_of(*before));
   }
   if (!options.resource_version.empty() && options.resource_version != text(*before, {"metadata", "resourceVersion"})) {
     return conflict(resource, name, "Precondition failed: resourceVersion in precondition: " + options.resource_version);
   }
   Json object = *before;
   auto& metadata = object["metadata"];
-  const char* finalizer = options.propagation == "Foreground" ? "foregroundDeletion"
-                          : options.propagation == "Orphan"   ? "orphan"
-                                                              : nullptr;
+  const char* finalizer = options.propagation == "Foreground" ? "foregroundDeletion" : options.propagation == "Orphan" ? "orphan" : nullptr;
   if (finalizer && !deleting(*before)) metadata["finalizers"].push_back(finalizer);
   const bool graceful = resource.plural == "pods" || resource.plural == "namespaces";
   if (!finalizers_left(object) && !graceful) {

@@ -30,9 +30,9 @@ struct Change {
   kube::WatchEvent::Type type = kube::WatchEvent::Type::Added;
   const Resource* resource = nullptr;
   Name name;
-  JsonPtr object;            // after the write; of a deletion: the last state, with the deletion's version
-  JsonPtr before;            // null for Added
-  std::string by;            // the requester
+  JsonPtr object;  // after the write; of a deletion: the last state, with the deletion's version
+  JsonPtr before;  // null for Added
+  std::string by;  // the requester
   bool status_only = false;
 };
 
@@ -72,14 +72,13 @@ class ApiServer {
 
   struct Written {
     JsonPtr object;
-    bool changed = true;       // false: the write was a no-op and left the resourceVersion alone
+    bool changed = true;  // false: the write was a no-op and left the resourceVersion alone
   };
   Expected<Written> create(std::string_view by, const Resource& resource, Json object, const kube::WriteOptions& options = {});
   Expected<Written> update(std::string_view by, const Resource& resource, Json object, const kube::WriteOptions& options = {});
-  Expected<Written> patch(std::string_view by, const Resource& resource, const Name& name, kube::PatchType type,
-                          const Json& patch, const kube::WriteOptions& options = {});
-  Expected<Written> remove(std::string_view by, const Resource& resource, const Name& name,
-                           const kube::DeleteOptions& options = {});
+  Expected<Written> patch(std::string_view by, const Resource& resource, const Name& name, kube::PatchType type, const Json& patch,
+                          const kube::WriteOptions& options = {});
+  Expected<Written> remove(std::string_view by, const Resource& resource, const Name& name, const kube::DeleteOptions& options = {});
   // The end of a graceful deletion (a kubelet's delete with grace period 0).
   void finish_removal(std::string_view by, const Resource& resource, const Name& name);
 
@@ -91,10 +90,9 @@ class ApiServer {
   };
   Table& table(const Resource& resource);
   const Table* find_table(const Resource& resource) const;
-  Expected<Written> replace(std::string_view by, Table& table, const JsonPtr& before, Json object,
-                            const kube::WriteOptions& options);
-  Expected<Json> patched(const Json& before, kube::PatchType type, const Json& patch, const Resource& resource,
-                         const Name& name, const kube::WriteOptions& options);
+  Expected<Written> replace(std::string_view by, Table& table, const JsonPtr& before, Json object, const kube::WriteOptions& options);
+  Expected<Json> patched(const Json& before, kube::PatchType type, const Json& patch, const Resource& resource, const Name& name,
+                         const kube::WriteOptions& options);
   JsonPtr store(std::string_view by, Table& table, const Name& name, Json object, const JsonPtr& before, bool status_only);
   void erase(std::string_view by, Table& table, const Name& name);
   void index(const Table& table, const Name& name, const Json* before, const Json* after);
@@ -106,10 +104,10 @@ class ApiServer {
   std::uint64_t uid_count_ = 0;
   Admission admission_;
   std::vector<std::function<void(const Change&)>> listeners_;
-  std::map<std::pair<std::string, std::string>, Table> tables_;          // by plural and group
+  std::map<std::pair<std::string, std::string>, Table> tables_;  // by plural and group
   std::unordered_map<std::string, std::set<Owned>> owned_;
   std::set<std::string> uids_;
-  std::map<std::string, Json> applied_;                                  // what each field manager applied last
+  std::map<std::string, Json> applied_;  // what each field manager applied last
 };
 
 }  // namespace sluice::simulation

@@ -59,7 +59,8 @@ TEST(JsonPatch, AFailedTestIsAConflictWith422AndAMissingPathIsInvalid) {
   ASSERT_FALSE(test);
   EXPECT_EQ(test.error().kind, Error::Kind::Conflict);
   EXPECT_EQ(test.error().http_status, 422);
-  const auto missing = cluster.patch(kServices, {"shop", "web"}, PatchType::Json, Json::array({{{"op", "remove"}, {"path", "/spec/nope"}}}));
+  const auto missing =
+      cluster.patch(kServices, {"shop", "web"}, PatchType::Json, Json::array({{{"op", "remove"}, {"path", "/spec/nope"}}}));
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().kind, Error::Kind::Invalid);
   const auto good = cluster.patch(kServices, {"shop", "web"}, PatchType::Json,
@@ -91,7 +92,8 @@ TEST(Subresource, StatusAndSpecAreWrittenApart) {
   EXPECT_EQ(text(*written, {"status", "phase"}), "Healthy");
   EXPECT_FALSE(flag(*written, {"spec", "paused"}));
   EXPECT_EQ(number(*written, {"metadata", "generation"}), 1);
-  const auto spec = cluster.patch(kRollouts, {"shop", "web"}, PatchType::Merge, {{"spec", {{"paused", true}}}, {"status", {{"phase", "No"}}}});
+  const auto spec =
+      cluster.patch(kRollouts, {"shop", "web"}, PatchType::Merge, {{"spec", {{"paused", true}}}, {"status", {{"phase", "No"}}}});
   EXPECT_EQ(text(*spec, {"status", "phase"}), "Healthy");
   EXPECT_EQ(number(*spec, {"metadata", "generation"}), 2);
 }
@@ -158,10 +160,12 @@ TEST(Watch, DeliversWhatHappenedSinceAndAnObjectThatNoLongerMatchesAsDeleted) {
     kube::WatchOptions options;
     options.label_selector = labels;
     options.resource_version = from;
-    EXPECT_TRUE(cluster.watch(kServices, options, [&](const kube::WatchEvent& e) {
-      story += text(e.object, {"metadata", "name"}) + "AMDB"[static_cast<int>(e.type)] + " ";
-      return true;
-    }, {}));
+    EXPECT_TRUE(cluster.watch(kServices, options,
+                              [&](const kube::WatchEvent& e) {
+                                story += text(e.object, {"metadata", "name"}) + "AMDB"[static_cast<int>(e.type)] + " ";
+                                return true;
+                              },
+                              {}));
     return story;
   };
   EXPECT_EQ(seen(""), "bA bM bM bM ");

@@ -10,7 +10,7 @@ using namespace kube::resources;
 
 Cluster::Machinery::Machinery(Options o)
     : options(o),
-      clock(Time(Duration(1'800'000'000'000))),      // a whole second, in 2027
+      clock(Time(Duration(1'800'000'000'000))),  // a whole second, in 2027
       events(clock),
       random(options.seed),
       fault_random(options.seed ^ 0xfa417fa417fa417fULL),

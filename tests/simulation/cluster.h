@@ -29,12 +29,12 @@ namespace sluice::simulation {
 
 struct AppSpec {
   std::string ns = "shop";
-  std::string name = "web";           // of the Deployment, the Service and the HTTPRoute
+  std::string name = "web";  // of the Deployment, the Service and the HTTPRoute
   int replicas = 3;
-  bool route = true;                  // an HTTPRoute whose every rule has the one backend V, weight 1
+  bool route = true;  // an HTTPRoute whose every rule has the one backend V, weight 1
   int rules = 1;
   double requests_per_second = 100;
-  Json deployment_spec = Json::object();   // merged into the Deployment's spec, e.g. {"revisionHistoryLimit": 0}
+  Json deployment_spec = Json::object();                // merged into the Deployment's spec, e.g. {"revisionHistoryLimit": 0}
   std::map<std::string, std::string> annotations = {};  // of the pod template
 };
 
@@ -63,7 +63,7 @@ class Cluster : public kube::Api {
   void advance(Duration by);
   void advance_to(Time time);
   std::optional<Time> next_event() const;
-  bool step();                                   // runs the next event, moving the clock; false when there is none
+  bool step();  // runs the next event, moving the clock; false when there is none
   // Advances until the condition holds, at most `limit`; false when it never did.
   bool advance_until(const std::function<bool()>& condition, Duration limit = Duration(300'000));
 
@@ -74,7 +74,9 @@ class Cluster : public kube::Api {
   // The stored object without a copy; null when there is none.
   JsonPtr peek(const Resource& resource, const Name& name) const;
   template <typename Visit>
-  void each(const Resource& resource, const std::string& ns, Visit visit) const { server().each(resource, ns, visit); }
+  void each(const Resource& resource, const std::string& ns, Visit visit) const {
+    server().each(resource, ns, visit);
+  }
   // Called after every committed change, by anybody; must not write.
   void on_change(std::function<void(const Change&)> listener);
   const std::vector<Write>& writes(const std::string& user) const;
@@ -94,10 +96,10 @@ class Cluster : public kube::Api {
   // Faults of the operator's calls.
   void inject(const FaultPlan& plan);
   bool operator_crashed() const;
-  void restart_operator();                       // ends the crash; the rest of the plan stays
+  void restart_operator();  // ends the crash; the rest of the plan stays
 
   // People. All of them go through the policies as "user".
-  void deploy_app(const AppSpec& app);           // creates and waits until it is complete and served
+  void deploy_app(const AppSpec& app);  // creates and waits until it is complete and served
   Expected<Json> edit_template(const std::string& ns, const std::string& name, const std::map<std::string, std::string>& annotations,
                                const std::string& image = "");
   Expected<Json> scale(const std::string& ns, const std::string& name, int replicas);

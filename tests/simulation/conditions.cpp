@@ -12,8 +12,12 @@ void put(Json& status, const Condition& condition, Time now) {
     since = text(*old, {"lastTransitionTime"}, time);
   }
   remove_condition(status, condition.type);
-  status["conditions"].push_back({{"type", condition.type}, {"status", condition.status}, {"reason", condition.reason},
-                                  {"message", condition.message}, {"lastTransitionTime", since}, {"lastUpdateTime", time}});
+  status["conditions"].push_back({{"type", condition.type},
+                                  {"status", condition.status},
+                                  {"reason", condition.reason},
+                                  {"message", condition.message},
+                                  {"lastTransitionTime", since},
+                                  {"lastUpdateTime", time}});
 }
 }  // namespace
 
@@ -37,8 +41,7 @@ void refresh_condition(Json& status, const Condition& condition, Time now) { put
 void remove_condition(Json& status, const std::string& type) {
   const auto conditions = status.find("conditions");
   if (conditions == status.end() || !conditions->is_array()) return;
-  conditions->erase(std::remove_if(conditions->begin(), conditions->end(),
-                                   [&](const Json& c) { return text(c, {"type"}) == type; }),
+  conditions->erase(std::remove_if(conditions->begin(), conditions->end(), [&](const Json& c) { return text(c, {"type"}) == type; }),
                     conditions->end());
   if (conditions->empty()) status.erase(conditions);
 }

@@ -12,8 +12,8 @@
 
 namespace sluice::simulation {
 
-// Why pods were taken away, by the uid of what was shrunk or deleted (of a Service: by its name): losses that a plain cluster would have had as well
-// (a user scales down, deletes, or lets a Deployment roll by itself) are excused, all others are violations.
+// Why pods were taken away, by the uid of what was shrunk or deleted (of a Service: by its name): losses that a plain cluster would have
+// had as well (a user scales down, deletes, or lets a Deployment roll by itself) are excused, all others are violations.
 class Blame {
  public:
   void excuse(const std::string& uid, std::string reason) { excuses_[uid] = std::move(reason); }

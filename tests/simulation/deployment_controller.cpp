@@ -25,8 +25,8 @@ constexpr const char* kScaled = "the Deployment was scaled";
 constexpr long long kNoLimit = 2147483647;
 
 bool skipped_annotation(const std::string& key) {
-  return key == "kubectl.kubernetes.io/last-applied-configuration" || key == kRevision || key == kRevisionHistory ||
-         key == kDesired || key == kMax || key == "deprecated.deployment.rollback.to";
+  return key == "kubectl.kubernetes.io/last-applied-configuration" || key == kRevision || key == kRevisionHistory || key == kDesired ||
+         key == kMax || key == "deprecated.deployment.rollback.to";
 }
 
 long long integer_annotation(const Json& object, const char* key, long long fallback) {
@@ -40,9 +40,7 @@ bool older(const std::string& created_a, const Name& a, const std::string& creat
   return created_a != created_b ? created_a < created_b : a.name < b.name;
 }
 
-bool progress_deadline(const Json& d) {
-  return number(d, {"spec", "progressDeadlineSeconds"}, kNoLimit) != kNoLimit;
-}
+bool progress_deadline(const Json& d) { return number(d, {"spec", "progressDeadlineSeconds"}, kNoLimit) != kNoLimit; }
 
 }  // namespace
 
@@ -170,8 +168,7 @@ void DeploymentController::claim(Pass& pass) {
     }
   }
   for (const auto& set : mine) pass.sets.push_back(parse(set));
-  std::sort(pass.sets.begin(), pass.sets.end(),
-            [](const Set& a, const Set& b) { return older(a.created, a.name, b.created, b.name); });
+  std::sort(pass.sets.begin(), pass.sets.end(), [](const Set& a, const Set& b) { return older(a.created, a.name, b.created, b.name); });
   for (std::size_t i = 0; i < pass.sets.size(); ++i) {
     if (equal_ignore_hash(at(*pass.sets[i].object, {"spec", "template"}), at(d, {"spec", "template"}))) {
       pass.newest = static_cast<std::ptrdiff_t>(i);
@@ -260,7 +257,7 @@ bool DeploymentController::get_new_replica_set(Pass& pass, bool create) {
   marks[kMax] = std::to_string(pass.replicas + pass.max_surge);
   auto created = context_.server.create(kSelf, kReplicaSets, std::move(set));
   if (!created) {
-    if (created.error().is(Error::Kind::Exists)) {      // a hash collision: another name in the next pass
+    if (created.error().is(Error::Kind::Exists)) {  // a hash collision: another name in the next pass
       pass.status["collisionCount"] = number(pass.status, {"collisionCount"}) + 1;
       write_status(pass, pass.status);
     } else {
@@ -272,7 +269,8 @@ bool DeploymentController::get_new_replica_set(Pass& pass, bool create) {
   pass.newest = static_cast<std::ptrdiff_t>(pass.sets.size()) - 1;
   pass.revision = std::to_string(max_old + 1);
   if (progress_deadline(d)) {
-    set_condition(pass.status, {"Progressing", "True", "NewReplicaSetCreated", "Created new replica set \"" + pass.sets.back().name.name + "\""},
+    set_condition(pass.status,
+                  {"Progressing", "True", "NewReplicaSetCreated", "Created new replica set \"" + pass.sets.back().name.name + "\""},
                   context_.clock.now());
   }
   return true;
@@ -296,10 +294,11 @@ bool DeploymentController::scale_replica_set(Pass& pass, Set& set, int replicas,
   const bool resize = set.replicas != replicas;
   if (!resize && annotation(*set.object, kDesired) == desired && annotation(*set.object, kMax) == max) return false;
   if (replicas < set.replicas) {
-    context_.blame.excuse(set.uid, excuse.empty() && hands_over_by_its_strategy(*pass.object) ? "the Deployment's own strategy finishes" : excuse);
+    context_.blame.excuse(set.uid,
+                          excuse.empty() && hands_over_by_its_strategy(*pass.object) ? "the Deployment's own strategy finishes" : excuse);
     if (excuse.empty() && has_annotation(*pass.object, "sluice.dev/rollout") && !has_annotation(*pass.object, "sluice.dev/handover")) {
-      context_.violation("I3: paused Deployment " + pass.name.str() + " scales " + set.name.name + " from " +
-                         std::to_string(set.replicas) + " to " + std::to_string(replicas) + " before the hand-over");
+      context_.violation("I3: paused Deployment " + pass.name.str() + " scales " + set.name.name + " from " + std::to_string(set.replicas) +
+                         " to " + std::to_string(replicas) + " before the hand-over");
     }
   }
   Json object = *set.object;
@@ -333,7 +332,7 @@ void DeploymentController::scale(Pass& pass) {
     return;
   }
   if (active.empty()) return;
-  if (pass.newest >= 0) {      // IsSaturated: the new set is full and says so
+  if (pass.newest >= 0) {  // IsSaturated: the new set is full and says so
     const Set& newest = pass.sets[static_cast<std::size_t>(pass.newest)];
     if (newest.replicas == pass.replicas && newest.available == pass.replicas &&
         integer_annotation(*newest.object, kDesired, -1) == pass.replicas) {
@@ -352,11 +351,11 @@ void DeploymentController::scale(Pass& pass) {
   }
   const int allowed = pass.replicas > 0 ? pass.replicas + pass.max_surge : 0;
   const int to_add = allowed - sum;
-  if (to_add > 0) {            // ReplicaSetsBySizeNewer
+  if (to_add > 0) {  // ReplicaSetsBySizeNewer
     std::sort(active.begin(), active.end(), [](const Set* a, const Set* b) {
       return a->replicas != b->replicas ? a->replicas > b->replicas : older(b->created, b->name, a->created, a->name);
     });
-  } else if (to_add < 0) {     // ReplicaSetsBySizeOlder
+  } else if (to_add < 0) {  // ReplicaSetsBySizeOlder
     std::sort(active.begin(), active.end(), [](const Set* a, const Set* b) {
       return a->replicas != b->replicas ? a->replicas > b->replicas : older(a->created, a->name, b->created, b->name);
     });
@@ -365,7 +364,7 @@ void DeploymentController::scale(Pass& pass) {
   std::vector<int> size;
   for (const Set* set : active) {
     int proportion = 0;
-    if (to_add != 0 && to_add != added) {      // GetReplicaSetProportion, getReplicaSetFraction
+    if (to_add != 0 && to_add != added) {  // GetReplicaSetProportion, getReplicaSetFraction
       if (pass.replicas == 0) {
         proportion = -set->replicas;
       } else {
@@ -414,7 +413,7 @@ bool DeploymentController::reconcile_old(Pass& pass) {
   if (room <= 0) return false;
   bool scaled = false;
   int cleaned = 0;
-  for (Set* set : old) {       // cleanupUnhealthyReplicas
+  for (Set* set : old) {  // cleanupUnhealthyReplicas
     if (cleaned >= room) break;
     const int unhealthy = std::min(room - cleaned, set->replicas - set->available);
     if (set->replicas == 0 || unhealthy <= 0) continue;
@@ -424,7 +423,7 @@ bool DeploymentController::reconcile_old(Pass& pass) {
   int available = newest.available;
   for (const Set* set : old) available += set->available;
   int surplus = available - min_available;
-  for (Set* set : old) {       // scaleDownOldReplicaSetsForRollingUpdate
+  for (Set* set : old) {  // scaleDownOldReplicaSetsForRollingUpdate
     if (surplus <= 0) break;
     const int down = std::min(set->replicas, surplus);
     if (down == 0) continue;
@@ -521,7 +520,7 @@ Json DeploymentController::calculate_status(const Pass& pass) const {
   }
   Json status = Json::object();
   status["observedGeneration"] = number(*pass.object, {"metadata", "generation"});
-  const auto put = [&](const char* field, int value) {      // omitempty
+  const auto put = [&](const char* field, int value) {  // omitempty
     if (value > 0) status[field] = value;
   };
   put("replicas", actual);
@@ -534,7 +533,8 @@ Json DeploymentController::calculate_status(const Pass& pass) const {
   if (available >= pass.replicas - pass.max_unavailable) {
     set_condition(status, {"Available", "True", "MinimumReplicasAvailable", "Deployment has minimum availability."}, context_.clock.now());
   } else {
-    set_condition(status, {"Available", "False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability."}, context_.clock.now());
+    set_condition(status, {"Available", "False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability."},
+                  context_.clock.now());
   }
   return status;
 }

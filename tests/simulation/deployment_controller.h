@@ -15,17 +15,17 @@ class DeploymentController {
   void on_change(const Change& change);
 
  private:
-  struct Set {                 // a ReplicaSet as this pass sees it
+  struct Set {  // a ReplicaSet as this pass sees it
     JsonPtr object;
     Name name;
     std::string uid;
     std::string created;
     int replicas = 0;
-    int actual = 0;            // status.replicas
+    int actual = 0;  // status.replicas
     int ready = 0;
     int available = 0;
   };
-  struct Pass {                // one sync of one Deployment
+  struct Pass {  // one sync of one Deployment
     JsonPtr object;
     Name name;
     int replicas = 0;
@@ -33,9 +33,9 @@ class DeploymentController {
     int max_unavailable = 0;
     bool rolling = true;
     bool paused = false;
-    Json status;               // working copy, written at the end
-    std::string revision;      // annotation to write with the status; "" = as it is
-    std::vector<Set> sets;     // owned, sorted by creation and name
+    Json status;                 // working copy, written at the end
+    std::string revision;        // annotation to write with the status; "" = as it is
+    std::vector<Set> sets;       // owned, sorted by creation and name
     std::ptrdiff_t newest = -1;  // index of the set with D's template
   };
 

@@ -159,9 +159,11 @@ TEST(Paused, AfterTheMoveTheDeploymentScalesTheStableSetToZeroByItself) {
   ASSERT_TRUE(held.op().create(kReplicaSets, canary_of(d, 4, {{"sluice.dev/rollout", "web"}})));
   ASSERT_TRUE(held.cluster.advance_until([&] { return held.cluster.ready_pods("shop", "web-canary00") == 4; }));
   held.cluster.advance(Duration(1000));
-  ASSERT_TRUE(held.op().patch(kDeployments, {"shop", "web"}, PatchType::Merge, {{"metadata", {{"annotations", {{"sluice.dev/handover", "web/1"}}}}}}));
-  ASSERT_TRUE(held.op().patch(kServices, {"shop", "web"}, PatchType::Merge,
-                              {{"metadata", {{"annotations", {{"sluice.dev/pin", "canary00"}}}}}, {"spec", {{"selector", {{"pod-template-hash", "canary00"}}}}}}));
+  ASSERT_TRUE(held.op().patch(kDeployments, {"shop", "web"}, PatchType::Merge,
+                              {{"metadata", {{"annotations", {{"sluice.dev/handover", "web/1"}}}}}}));
+  ASSERT_TRUE(held.op().patch(
+      kServices, {"shop", "web"}, PatchType::Merge,
+      {{"metadata", {{"annotations", {{"sluice.dev/pin", "canary00"}}}}}, {"spec", {{"selector", {{"pod-template-hash", "canary00"}}}}}}));
   held.cluster.advance(Duration(5000));
   Json move = *held.cluster.peek(kReplicaSets, {"shop", "web-canary00"});
   move["metadata"]["labels"] = d["spec"]["template"]["metadata"]["labels"];
@@ -189,7 +191,8 @@ TEST(Paused, WithoutThePinTheMoveLosesRequestsAndThatIsAViolation) {
   move["metadata"]["labels"] = d["spec"]["template"]["metadata"]["labels"];
   move["metadata"]["annotations"]["deployment.kubernetes.io/desired-replicas"] = "4";
   move["metadata"]["ownerReferences"] = Json::array({controller_reference(d)});
-  ASSERT_TRUE(held.op().patch(kDeployments, {"shop", "web"}, PatchType::Merge, {{"metadata", {{"annotations", {{"sluice.dev/handover", "web/1"}}}}}}));
+  ASSERT_TRUE(held.op().patch(kDeployments, {"shop", "web"}, PatchType::Merge,
+                              {{"metadata", {{"annotations", {{"sluice.dev/handover", "web/1"}}}}}}));
   ASSERT_TRUE(held.op().update(kReplicaSets, move));
   held.cluster.advance(Duration(10'000));
   ASSERT_FALSE(held.cluster.violated().empty());
@@ -206,11 +209,13 @@ TEST(Policies, GateHoldsAPersonsEditKeepRefusesToUnpauseAndTheOperatorIsExempt) 
   EXPECT_THAT(unpaused.error().message, HasSubstr("Rollout web"));
   // Template edit and removal of the marks in one request.
   ASSERT_TRUE(held.cluster.patch(kDeployments, {"shop", "web"}, PatchType::Merge,
-                                 {{"metadata", {{"annotations", nullptr}}}, {"spec", {{"paused", true}, {"template", {{"metadata", {{"annotations", {{"v", "3"}}}}}}}}}}));
+                                 {{"metadata", {{"annotations", nullptr}}},
+                                  {"spec", {{"paused", true}, {"template", {{"metadata", {{"annotations", {{"v", "3"}}}}}}}}}}));
   EXPECT_EQ(annotation(held.d(), "sluice.dev/rollout"), "web");
   EXPECT_TRUE(has_annotation(held.d(), "sluice.dev/held"));
   // A mark that only the operator may set.
-  ASSERT_TRUE(held.cluster.patch(kDeployments, {"shop", "web"}, PatchType::Merge, {{"metadata", {{"annotations", {{"sluice.dev/pinned", "x"}}}}}}));
+  ASSERT_TRUE(
+      held.cluster.patch(kDeployments, {"shop", "web"}, PatchType::Merge, {{"metadata", {{"annotations", {{"sluice.dev/pinned", "x"}}}}}}));
   EXPECT_FALSE(has_annotation(held.d(), "sluice.dev/pinned"));
   EXPECT_FALSE(held.cluster.undo("shop", "web")) << "kubectl refuses undo on a paused Deployment";
   EXPECT_TRUE(held.op().patch(kDeployments, {"shop", "web"}, PatchType::Merge, {{"spec", {{"paused", false}}}}));
@@ -218,8 +223,9 @@ TEST(Policies, GateHoldsAPersonsEditKeepRefusesToUnpauseAndTheOperatorIsExempt) 
 
 TEST(Policies, APinnedServiceStaysPinnedWhateverAToolApplies) {
   Held held;
-  ASSERT_TRUE(held.op().patch(kServices, {"shop", "web"}, PatchType::Merge,
-                              {{"metadata", {{"annotations", {{"sluice.dev/pin", "abc"}}}}}, {"spec", {{"selector", {{"pod-template-hash", "abc"}}}}}}));
+  ASSERT_TRUE(held.op().patch(
+      kServices, {"shop", "web"}, PatchType::Merge,
+      {{"metadata", {{"annotations", {{"sluice.dev/pin", "abc"}}}}}, {"spec", {{"selector", {{"pod-template-hash", "abc"}}}}}}));
   Json manifest = *held.cluster.peek(kServices, {"shop", "web"});
   manifest["metadata"].erase("annotations");
   manifest["spec"]["selector"].erase("pod-template-hash");
@@ -232,7 +238,8 @@ TEST(Policies, APinnedServiceStaysPinnedWhateverAToolApplies) {
 TEST(Quota, AReplicaSetThatMayNotCreatePodsSaysSoInTheServersWords) {
   Cluster cluster;
   cluster.deploy_app({.replicas = 3});
-  ASSERT_TRUE(cluster.create(kResourceQuotas, {{"metadata", {{"name", "pods"}, {"namespace", "shop"}}}, {"spec", {{"hard", {{"pods", "3"}}}}}}));
+  ASSERT_TRUE(
+      cluster.create(kResourceQuotas, {{"metadata", {{"name", "pods"}, {"namespace", "shop"}}}, {"spec", {{"hard", {{"pods", "3"}}}}}}));
   ASSERT_TRUE(cluster.scale("shop", "web", 5));
   cluster.advance(Duration(10'000));
   const auto set = cluster.peek(kReplicaSets, {"shop", cluster.active_sets("shop", "web").front()});

@@ -69,15 +69,20 @@ void EndpointSliceController::sync(const Name& name) {
       object["endpoints"] = std::move(part);
       (void)context_.server.update(kSelf, kEndpointSlices, std::move(object));
     } else {
-      Json object{{"metadata", {{"name", slice_name.name}, {"namespace", name.ns},
-                                {"labels", {{"kubernetes.io/service-name", name.name},
-                                            {"endpointslice.kubernetes.io/managed-by", "endpointslice-controller.k8s.io"}}}}},
-                  {"addressType", "IPv4"}, {"endpoints", std::move(part)}};
+      Json object{
+          {"metadata",
+           {{"name", slice_name.name},
+            {"namespace", name.ns},
+            {"labels",
+             {{"kubernetes.io/service-name", name.name}, {"endpointslice.kubernetes.io/managed-by", "endpointslice-controller.k8s.io"}}}}},
+          {"addressType", "IPv4"},
+          {"endpoints", std::move(part)}};
       object["metadata"]["ownerReferences"] = Json::array({controller_reference(*service)});
       if (service->contains("spec") && (*service)["spec"].contains("ports")) {
         Json ports = Json::array();
         for (const auto& port : (*service)["spec"]["ports"]) {
-          ports.push_back({{"name", text(port, {"name"})}, {"port", number(port, {"targetPort"}, number(port, {"port"}))},
+          ports.push_back({{"name", text(port, {"name"})},
+                           {"port", number(port, {"targetPort"}, number(port, {"port"}))},
                            {"protocol", text(port, {"protocol"}, "TCP")}});
         }
         object["ports"] = std::move(ports);

@@ -21,9 +21,7 @@ class EventQueue {
   }
   void after(Duration delay, std::function<void()> event) { at(clock_.now() + delay, std::move(event)); }
 
-  std::optional<Time> next() const {
-    return events_.empty() ? std::nullopt : std::optional(events_.begin()->first.first);
-  }
+  std::optional<Time> next() const { return events_.empty() ? std::nullopt : std::optional(events_.begin()->first.first); }
   // Moves the clock to the first event and runs it; there must be one.
   void run_next() {
     auto first = events_.extract(events_.begin());

@@ -40,10 +40,10 @@ class Feed {
  private:
   struct Stream {
     Resource resource;
-    std::size_t read = 0;          // journal entries that have an arrival time
-    Time last;                     // arrival of the latest one
+    std::size_t read = 0;  // journal entries that have an arrival time
+    Time last;             // arrival of the latest one
     Time stalled_until;
-    std::vector<std::pair<Time, Delivery>> under_way;   // in order
+    std::vector<std::pair<Time, Delivery>> under_way;  // in order
   };
   void scan();
 

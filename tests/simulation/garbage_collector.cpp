@@ -51,7 +51,8 @@ void GarbageCollector::on_change(const Change& change) {
   }
   const Json& owners = at(object, {"metadata", "ownerReferences"});
   if (owners.is_array() && (!change.before || at(*change.before, {"metadata", "ownerReferences"}) != owners)) {
-    const bool dangling = std::any_of(owners.begin(), owners.end(), [&](const Json& o) { return !context_.server.exists(text(o, {"uid"})); });
+    const bool dangling =
+        std::any_of(owners.begin(), owners.end(), [&](const Json& o) { return !context_.server.exists(text(o, {"uid"})); });
     if (dangling) later([this, resource = change.resource, name = change.name] { collect(*resource, name); });
   }
   const bool first = deleting(object) && (!change.before || !deleting(*change.before));
@@ -123,8 +124,8 @@ void GarbageCollector::finish_foreground(const Resource& resource, const Name& n
 
 void GarbageCollector::empty_namespace(const std::string& ns) {
   bool empty = true;
-  for (const Resource* resource : {&kRollouts, &kRolloutActions, &kHttpRoutes, &kServices, &kEndpointSlices, &kDeployments,
-                                   &kReplicaSets, &kPods, &kConfigMaps, &kLeases, &kResourceQuotas}) {
+  for (const Resource* resource : {&kRollouts, &kRolloutActions, &kHttpRoutes, &kServices, &kEndpointSlices, &kDeployments, &kReplicaSets,
+                                   &kPods, &kConfigMaps, &kLeases, &kResourceQuotas}) {
     std::vector<Name> names;
     context_.server.each(*resource, ns, [&](const Name& name, const JsonPtr& object) {
       empty = false;

@@ -56,9 +56,8 @@ void Gateway::on_change(const Change& change) {
     if (change.status_only) return;
     if (!deleted) status_.add(change.name);
     if (!deleted && change.before && at(*change.before, {"spec"}) == at(*change.object, {"spec"})) return;
-    ordered("route/" + change.name.str(), [this, name = change.name, route = deleted ? nullptr : change.object, by = change.by] {
-      apply_route(name, route, by);
-    });
+    ordered("route/" + change.name.str(),
+            [this, name = change.name, route = deleted ? nullptr : change.object, by = change.by] { apply_route(name, route, by); });
   } else if (*change.resource == kEndpointSlices) {
     const Name service{change.name.ns, label(*change.object, "kubernetes.io/service-name")};
     std::vector<Endpoint> ready;
@@ -139,8 +138,12 @@ void Gateway::write_status(const Name& name) {
   }
   const std::string now = format_time(std::chrono::floor<std::chrono::seconds>(context_.clock.now()));
   const auto condition = [&](const char* type, bool good, const std::string& reason, const std::string& message) {
-    Json c{{"type", type}, {"status", good ? "True" : "False"}, {"reason", reason}, {"message", message},
-           {"observedGeneration", number(*route, {"metadata", "generation"})}, {"lastTransitionTime", now}};
+    Json c{{"type", type},
+           {"status", good ? "True" : "False"},
+           {"reason", reason},
+           {"message", message},
+           {"observedGeneration", number(*route, {"metadata", "generation"})},
+           {"lastTransitionTime", now}};
     return c;
   };
   // As real gateways do, an unchanged answer is not written again with a new time.
@@ -156,10 +159,13 @@ void Gateway::write_status(const Name& name) {
   Json parents = Json::array();
   if (const Json& references = at(*route, {"spec", "parentRefs"}); references.is_array()) {
     for (const auto& reference : references) {
-      parents.push_back({{"parentRef", reference}, {"controllerName", kController},
-                         {"conditions", Json::array({condition("Accepted", true, "Accepted", "Accepted HTTPRoute"),
-                                                     missing.empty() ? condition("ResolvedRefs", true, "ResolvedRefs", "References resolved")
-                                                                     : condition("ResolvedRefs", false, "BackendNotFound", "service \"" + name.ns + "/" + missing + "\" is not found")})}});
+      parents.push_back(
+          {{"parentRef", reference},
+           {"controllerName", kController},
+           {"conditions", Json::array({condition("Accepted", true, "Accepted", "Accepted HTTPRoute"),
+                                       missing.empty() ? condition("ResolvedRefs", true, "ResolvedRefs", "References resolved")
+                                                       : condition("ResolvedRefs", false, "BackendNotFound",
+                                                                   "service \"" + name.ns + "/" + missing + "\" is not found")})}});
     }
   }
   object["status"] = {{"parents", std::move(parents)}};

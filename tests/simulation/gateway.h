@@ -18,12 +18,12 @@ struct Endpoint {
 struct Backend {
   Name service;
   long long weight = 1;
-  bool cold = false;             // new to the data plane, which answers 503 for it until warmed up
+  bool cold = false;  // new to the data plane, which answers 503 for it until warmed up
 };
 
 struct RouteView {
   std::vector<std::vector<Backend>> rules;
-  std::string changed_by;        // who wrote the route that is in force
+  std::string changed_by;  // who wrote the route that is in force
 };
 
 class Gateway {
@@ -47,9 +47,9 @@ class Gateway {
   Context& context_;
   Worker status_;
   std::function<void()> listener_;
-  std::map<std::string, Time> last_;                       // per stream: when its latest change takes effect
+  std::map<std::string, Time> last_;  // per stream: when its latest change takes effect
   std::map<Name, RouteView> routes_;
-  std::map<Name, std::map<std::string, std::vector<Endpoint>>> endpoints_;   // by Service and slice
+  std::map<Name, std::map<std::string, std::vector<Endpoint>>> endpoints_;  // by Service and slice
   mutable std::map<Name, std::vector<Endpoint>> joined_;
   std::set<Name> missing_;
 };

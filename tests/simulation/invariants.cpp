@@ -78,7 +78,9 @@ void Invariants::check_route(const Change& change) {
         }
       });
       if (ready == 0) violation("I2: route " + change.name.str() + " gives weight to " + service.name + ", which has no ready endpoints");
-      if (sets.size() > 1) violation("I2: route " + change.name.str() + " gives weight to " + service.name + ", whose endpoints are of " + std::to_string(sets.size()) + " ReplicaSets");
+      if (sets.size() > 1)
+        violation("I2: route " + change.name.str() + " gives weight to " + service.name + ", whose endpoints are of " +
+                  std::to_string(sets.size()) + " ReplicaSets");
     }
   }
 }
@@ -94,10 +96,12 @@ void Invariants::check_touch(const Change& change) {
   // Two sets that an edit froze in a native rolling update: one of them must go before a canary comes.
   int active = 0;
   context_.server.each(kReplicaSets, change.name.ns, [&](const Name&, const JsonPtr& set) {
-    active += text(controller_of(*set), {"uid"}) == text(owner, {"uid"}) && (number(*set, {"spec", "replicas"}) > 0 || name_of(*set) == change.name);
+    active += text(controller_of(*set), {"uid"}) == text(owner, {"uid"}) &&
+              (number(*set, {"spec", "replicas"}) > 0 || name_of(*set) == change.name);
   });
   if (active > 1) return;
-  violation("I3: the operator wrote to replicaset " + change.name.str() + " of deployment " + text(owner, {"name"}) + " before the hand-over");
+  violation("I3: the operator wrote to replicaset " + change.name.str() + " of deployment " + text(owner, {"name"}) +
+            " before the hand-over");
 }
 
 void Invariants::check_pins(const std::string& ns) {
@@ -117,7 +121,7 @@ void Invariants::check_pins(const std::string& ns) {
         violation("I12: service " + name.str() + " is pinned to " + hash + " while deployment " + d_name.str() + " is not paused");
       }
     });
-    if (wanted < 0) return;      // the Deployment is gone
+    if (wanted < 0) return;  // the Deployment is gone
     long long size = -1;
     context_.server.each(kReplicaSets, ns, [&](const Name&, const JsonPtr& set) {
       if (text(*set, {"spec", "template", "metadata", "labels", kHash}) == hash) size = std::max(size, number(*set, {"spec", "replicas"}));
@@ -160,7 +164,8 @@ void Invariants::check_nothing_left(const Change& change) {
   context_.server.each(kServices, change.name.ns, [&](const Name& other, const JsonPtr& service) {
     Json selector = at(*service, {"spec", "selector"});
     if (selector.is_object()) selector.erase(kHash);
-    if (has_annotation(*service, kPin) && covers(selector, at(*d, {"spec", "template", "metadata", "labels"}))) left(kServices, other, "is still pinned");
+    if (has_annotation(*service, kPin) && covers(selector, at(*d, {"spec", "template", "metadata", "labels"})))
+      left(kServices, other, "is still pinned");
   });
   const std::string route = text(*change.object, {"spec", "traffic", "httpRoute", "name"});
   if (const auto object = context_.server.find(kHttpRoutes, {change.name.ns, route}); object && has_annotation(*object, kOriginal)) {

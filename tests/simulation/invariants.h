@@ -20,15 +20,15 @@ class Invariants {
   const std::vector<std::string>& violated() const { return violated_; }
 
  private:
-  void check_route(const Change& change);          // I2
-  void check_touch(const Change& change);          // I3
-  void check_pins(const std::string& ns);          // I12
-  void check_nothing_left(const Change& change);   // I9
+  void check_route(const Change& change);         // I2
+  void check_touch(const Change& change);         // I3
+  void check_pins(const std::string& ns);         // I12
+  void check_nothing_left(const Change& change);  // I9
 
   Context& context_;
   std::set<std::string> seen_;
-  std::set<std::string> taken_away_;                // hashes of ReplicaSets that people deleted: no pin on them is ours to answer for
-  std::map<Name, Time> small_since_;               // pinned Services whose set is smaller than its Deployment
+  std::set<std::string> taken_away_;  // hashes of ReplicaSets that people deleted: no pin on them is ours to answer for
+  std::map<Name, Time> small_since_;  // pinned Services whose set is smaller than its Deployment
   std::vector<std::string> violated_;
 };
 

@@ -37,15 +37,11 @@ bool flag(const Json& object, std::initializer_list<std::string_view> path) {
   return value.is_boolean() && value.get<bool>();
 }
 
-Name name_of(const Json& object) {
-  return {text(object, {"metadata", "namespace"}), text(object, {"metadata", "name"})};
-}
+Name name_of(const Json& object) { return {text(object, {"metadata", "namespace"}), text(object, {"metadata", "name"})}; }
 std::string uid_of(const Json& object) { return text(object, {"metadata", "uid"}); }
 std::string annotation(const Json& object, std::string_view key) { return text(object, {"metadata", "annotations", key}); }
 std::string label(const Json& object, std::string_view key) { return text(object, {"metadata", "labels", key}); }
-bool has_annotation(const Json& object, std::string_view key) {
-  return at(object, {"metadata", "annotations", key}).is_string();
-}
+bool has_annotation(const Json& object, std::string_view key) { return at(object, {"metadata", "annotations", key}).is_string(); }
 
 const Json& controller_of(const Json& object) {
   const Json& owners = at(object, {"metadata", "ownerReferences"});
@@ -65,9 +61,12 @@ std::string called(const Resource& resource, const Name& name) {
 }
 
 Json controller_reference(const Json& owner) {
-  return {{"apiVersion", text(owner, {"apiVersion"})}, {"kind", text(owner, {"kind"})},
-          {"name", text(owner, {"metadata", "name"})}, {"uid", uid_of(owner)},
-          {"controller", true},                        {"blockOwnerDeletion", true}};
+  return {{"apiVersion", text(owner, {"apiVersion"})},
+          {"kind", text(owner, {"kind"})},
+          {"name", text(owner, {"metadata", "name"})},
+          {"uid", uid_of(owner)},
+          {"controller", true},
+          {"blockOwnerDeletion", true}};
 }
 
 }  // namespace sluice::simulation

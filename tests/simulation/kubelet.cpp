@@ -9,12 +9,10 @@ using namespace kube::resources;
 constexpr std::string_view kSelf = "system:kubelet";
 constexpr const char* kReady = "sim/ready";
 constexpr const char* kCrashAfter = "sim/crash-after";
-constexpr Duration kCrashDelay{1000};      // start -> exit of a pod that crashes
+constexpr Duration kCrashDelay{1000};  // start -> exit of a pod that crashes
 constexpr Duration kLongestBackOff{300'000};
 
-Duration back_off(int restarts) {
-  return std::min(kLongestBackOff, Duration(10'000LL << std::min(restarts, 5)));
-}
+Duration back_off(int restarts) { return std::min(kLongestBackOff, Duration(10'000LL << std::min(restarts, 5))); }
 }  // namespace
 
 const PodLife* Kubelet::life(const std::string& uid) const {
@@ -120,8 +118,8 @@ void Kubelet::write_status(const PodLife& life, const char* waiting) {
     address = "10." + std::to_string(n >> 16) + "." + std::to_string(n >> 8 & 255) + "." + std::to_string(n & 255);
   }
   object["status"] = {{"phase", "Running"}, {"podIP", address}, {"containerStatuses", Json::array({container})}};
-  object["status"]["conditions"] = Json::array(
-      {{{"type", "Ready"}, {"status", life.ready ? "True" : "False"}, {"lastTransitionTime", now}}});
+  object["status"]["conditions"] =
+      Json::array({{{"type", "Ready"}, {"status", life.ready ? "True" : "False"}, {"lastTransitionTime", now}}});
   kube::WriteOptions options;
   options.subresource = "status";
   (void)context_.server.update(kSelf, kPods, std::move(object), options);

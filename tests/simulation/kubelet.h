@@ -13,12 +13,12 @@ namespace sluice::simulation {
 struct PodLife {
   Name name;
   std::string uid;
-  std::string replica_set;           // name of the owner when it was made; "" for a bare pod
-  bool running = false;              // the process runs and answers
-  bool ready = false;                // as the API shows
-  bool stopped = false;              // ended for good
+  std::string replica_set;  // name of the owner when it was made; "" for a bare pod
+  bool running = false;     // the process runs and answers
+  bool ready = false;       // as the API shows
+  bool stopped = false;     // ended for good
   Time ready_at;
-  Time last_request{Duration(0)};    // when it was last among those that are sent requests
+  Time last_request{Duration(0)};  // when it was last among those that are sent requests
   int restarts = 0;
 };
 

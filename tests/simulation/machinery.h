@@ -62,7 +62,7 @@ struct Cluster::Machinery {
   Metrics metrics;
   FaultPlan faults;
   bool crashed = false;
-  std::map<Name, std::string> scaled_down;   // Deployments that people made smaller, and who
+  std::map<Name, std::string> scaled_down;  // Deployments that people made smaller, and who
   std::vector<std::function<void(const Change&)>> listeners;
   std::map<std::string, View> views;
 };

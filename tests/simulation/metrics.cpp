@@ -10,15 +10,13 @@ namespace sluice::simulation {
 
 namespace {
 
-std::uint64_t hash(const std::string& text, std::uint64_t start) {      // FNV-1a
+std::uint64_t hash(const std::string& text, std::uint64_t start) {  // FNV-1a
   std::uint64_t h = 14695981039346656037ULL ^ start;
   for (const char c : text) h = (h ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
   return h;
 }
 
-double normal(Random& random) {
-  return std::sqrt(-2 * std::log(1 - random.unit())) * std::cos(2 * 3.14159265358979323846 * random.unit());
-}
+double normal(Random& random) { return std::sqrt(-2 * std::log(1 - random.unit())) * std::cos(2 * 3.14159265358979323846 * random.unit()); }
 
 double poisson(Random& random, double mean) {
   if (mean <= 0) return 0;
@@ -52,8 +50,8 @@ double percent_or_zero(const std::string& text) {
 void Metrics::on_change(const Change& change) {
   if (*change.resource != kube::resources::kReplicaSets || change.type != kube::WatchEvent::Type::Added) return;
   const Json& annotations = at(*change.object, {"spec", "template", "metadata", "annotations"});
-  behaviours_[change.name].push_back({change.at, percent_or_zero(text(annotations, {"sim/errors"})),
-                                      percent_or_zero(text(annotations, {"sim/slow"}))});
+  behaviours_[change.name].push_back(
+      {change.at, percent_or_zero(text(annotations, {"sim/errors"})), percent_or_zero(text(annotations, {"sim/slow"}))});
 }
 
 void Metrics::behave(const std::string& ns, const std::string& replica_set, double errors, double slow) {
@@ -65,8 +63,8 @@ double Metrics::requests(const std::string& ns, const std::string& replica_set, 
   double sum = 0;
   for (const auto& app : traffic_.apps()) {
     if (app.service.ns != ns) continue;
-    auto segment = std::upper_bound(app.history.begin(), app.history.end(), from,
-                                    [](Time t, const Traffic::Segment& s) { return t < s.from; });
+    auto segment =
+        std::upper_bound(app.history.begin(), app.history.end(), from, [](Time t, const Traffic::Segment& s) { return t < s.from; });
     if (segment != app.history.begin()) --segment;
     for (; segment != app.history.end() && segment->from < to; ++segment) {
       const auto share = segment->shares.find(replica_set);
@@ -84,9 +82,7 @@ Expected<Increments> Metrics::increments(const std::string& ns, const std::strin
   const auto within = [&](const std::vector<Window>& windows) {
     return std::any_of(windows.begin(), windows.end(), [&](const Window& w) { return w.from <= now && now < w.to; });
   };
-  if (within(outages_)) {
-    return Unexpected(Error{Error::Kind::Unavailable, "prometheus: connection refused", 0, {}});
-  }
+  if (within(outages_)) { return Unexpected(Error{Error::Kind::Unavailable, "prometheus: connection refused", 0, {}}); }
   Increments result;
   result.present = requests(ns, replica_set, Time(Duration(0)), to) > 0;
   if (within(nan_)) {

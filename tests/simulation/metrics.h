@@ -20,7 +20,7 @@ struct Increments {
   double total = 0;
   double errors = 0;
   double slow = 0;
-  bool present = false;       // false: no series, as this set has never been sent a request
+  bool present = false;  // false: no series, as this set has never been sent a request
 };
 
 class Metrics {

@@ -25,8 +25,7 @@ bool label_value(const std::string& value) {
 bool dns_name(const std::string& name, std::size_t longest, bool dots) {
   if (name.empty() || name.size() > longest || name.front() == '-' || name.back() == '-') return false;
   return std::all_of(name.begin(), name.end(), [&](char c) {
-    return std::islower(static_cast<unsigned char>(c)) || std::isdigit(static_cast<unsigned char>(c)) || c == '-' ||
-           (dots && c == '.');
+    return std::islower(static_cast<unsigned char>(c)) || std::isdigit(static_cast<unsigned char>(c)) || c == '-' || (dots && c == '.');
   });
 }
 
@@ -75,9 +74,7 @@ Expected<void> validate_workload(const Resource& resource, const Json* before, c
   if (!selects(selector, at(object, {"spec", "template", "metadata", "labels"}))) {
     return invalid(resource, object, "spec.template.metadata.labels: `selector` does not match template `labels`");
   }
-  if (before && at(*before, {"spec", "selector"}) != selector) {
-    return invalid(resource, object, "spec.selector: field is immutable");
-  }
+  if (before && at(*before, {"spec", "selector"}) != selector) { return invalid(resource, object, "spec.selector: field is immutable"); }
   if (number(object, {"spec", "replicas"}, -1) < 0) {
     return invalid(resource, object, "spec.replicas: must be greater than or equal to 0");
   }
@@ -101,13 +98,11 @@ void prune_nulls(Json& value) {
 
 }  // namespace
 
-bool is_custom(const Resource& resource) {
-  return resource.group == "sluice.dev" || resource.group == "gateway.networking.k8s.io";
-}
+bool is_custom(const Resource& resource) { return resource.group == "sluice.dev" || resource.group == "gateway.networking.k8s.io"; }
 
 bool has_status_subresource(const Resource& resource) {
-  static const std::array<const char*, 8> kinds{"deployments", "replicasets", "pods", "services", "poddisruptionbudgets",
-                                                "horizontalpodautoscalers", "namespaces", "resourcequotas"};
+  static const std::array<const char*, 8> kinds{
+      "deployments", "replicasets", "pods", "services", "poddisruptionbudgets", "horizontalpodautoscalers", "namespaces", "resourcequotas"};
   return is_custom(resource) || std::any_of(kinds.begin(), kinds.end(), [&](const char* k) { return resource.plural == k; });
 }
 
@@ -142,9 +137,9 @@ void normalize(Json& object) {
   }
   if (const auto spec = object.find("spec"); spec != object.end() && spec->is_object()) {
     if (const auto it = spec->find("selector"); it != spec->end() && it->is_object() && it->empty()) spec->erase(it);
-    if (const auto it = spec->find("paused"); it != spec->end() && it->is_boolean() && !it->get<bool>() &&
-        text(object, {"kind"}) == "Deployment") {
-      spec->erase(it);      // omitempty
+    if (const auto it = spec->find("paused");
+        it != spec->end() && it->is_boolean() && !it->get<bool>() && text(object, {"kind"}) == "Deployment") {
+      spec->erase(it);  // omitempty
     }
   }
 }
@@ -225,18 +220,14 @@ Expected<Json> json_patched(const Json& before, const Json& patch, const std::st
   const auto refuse = [&](Error::Kind kind, const std::string& why) {
     return Unexpected(Error{kind, what + ": the server rejected our request due to an error in our request: " + why, 422, {}});
   };
-  if (!patch.is_array()) {
-    return Unexpected(Error{Error::Kind::Invalid, what + ": a JSON patch must be a list of operations", 400, {}});
-  }
+  if (!patch.is_array()) { return Unexpected(Error{Error::Kind::Invalid, what + ": a JSON patch must be a list of operations", 400, {}}); }
   try {
     return before.patch(patch);
   } catch (const Json::other_error& e) {
-    return refuse(Error::Kind::Conflict, e.what());      // 501: a test did not hold
+    return refuse(Error::Kind::Conflict, e.what());  // 501: a test did not hold
   } catch (const Json::parse_error& e) {
     return Unexpected(Error{Error::Kind::Invalid, what + ": malformed JSON patch: " + e.what(), 400, {}});
-  } catch (const Json::exception& e) {
-    return refuse(Error::Kind::Invalid, e.what());
-  }
+  } catch (const Json::exception& e) { return refuse(Error::Kind::Invalid, e.what()); }
 }
 
 }  // namespace sluice::simulation

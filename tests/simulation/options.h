@@ -22,22 +22,22 @@ struct Options {
   Bounds deployment{Duration(50), Duration(400)};
   Bounds replica_set{Duration(2), Duration(20)};
   Bounds garbage{Duration(10), Duration(300)};
-  Bounds endpoints{Duration(5), Duration(150)};       // pod or Service -> EndpointSlice
-  Bounds data_plane{Duration(1), Duration(150)};      // EndpointSlice, Service or route -> where requests go
-  Bounds gateway_status{Duration(30), Duration(150)}; // route -> its status conditions
-  Bounds warm_up{Duration(10), Duration(100)};        // a backend that the data plane did not know before
+  Bounds endpoints{Duration(5), Duration(150)};        // pod or Service -> EndpointSlice
+  Bounds data_plane{Duration(1), Duration(150)};       // EndpointSlice, Service or route -> where requests go
+  Bounds gateway_status{Duration(30), Duration(150)};  // route -> its status conditions
+  Bounds warm_up{Duration(10), Duration(100)};         // a backend that the data plane did not know before
 
   // Life of a pod.
-  Bounds pod_start{Duration(300), Duration(3000)};    // created -> running, and ready unless the template says otherwise
-  Bounds pod_stop{Duration(0), Duration(50)};         // deleted -> the process has exited (it exits at once on SIGTERM)
-  Bounds pod_gone{Duration(200), Duration(2000)};     // exited -> the object is gone
+  Bounds pod_start{Duration(300), Duration(3000)};  // created -> running, and ready unless the template says otherwise
+  Bounds pod_stop{Duration(0), Duration(50)};       // deleted -> the process has exited (it exits at once on SIGTERM)
+  Bounds pod_gone{Duration(200), Duration(2000)};   // exited -> the object is gone
 
   // Requests are lost when their pod stops less than this after it was last sent one.
   Duration longest_request{1000};
   // How long a pin may stand on a ReplicaSet that is smaller than its Deployment (after a user scaled it) before I12 counts.
   Duration pin_grace{60'000};
 
-  bool policies = true;          // gate, keep and pin are installed
+  bool policies = true;  // gate, keep and pin are installed
   int endpoints_per_slice = 100;
 };
 

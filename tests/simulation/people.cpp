@@ -38,16 +38,20 @@ void Cluster::deploy_app(const AppSpec& app) {
   deployment["spec"].merge_patch(app.deployment_spec);
   must(create(kDeployments, deployment));
   must(create(kServices, {{"metadata", {{"name", app.name}, {"namespace", app.ns}, {"labels", labels}}},
-                          {"spec", {{"selector", labels}, {"ports", Json::array({{{"name", "http"}, {"port", 80}, {"targetPort", 8080}, {"protocol", "TCP"}}})}}}}));
+                          {"spec",
+                           {{"selector", labels},
+                            {"ports", Json::array({{{"name", "http"}, {"port", 80}, {"targetPort", 8080}, {"protocol", "TCP"}}})}}}}));
   if (app.route) {
     Json rules = Json::array();
     for (int i = 0; i < app.rules; ++i) {
       rules.push_back({{"matches", Json::array({{{"path", {{"type", "PathPrefix"}, {"value", i == 0 ? "/" : "/" + std::to_string(i)}}}}})},
                        {"backendRefs", Json::array({{{"name", app.name}, {"port", 80}, {"weight", 1}}})}});
     }
-    must(create(kHttpRoutes, {{"metadata", {{"name", app.name}, {"namespace", app.ns}}},
-                              {"spec", {{"parentRefs", Json::array({{{"name", "gateway"}}})},
-                                        {"hostnames", Json::array({app.name + ".example"})}, {"rules", rules}}}}));
+    must(create(
+        kHttpRoutes,
+        {{"metadata", {{"name", app.name}, {"namespace", app.ns}}},
+         {"spec",
+          {{"parentRefs", Json::array({{{"name", "gateway"}}})}, {"hostnames", Json::array({app.name + ".example"})}, {"rules", rules}}}}));
   }
   (void)advance_until([&] { return complete(app.ns, app.name); });
   advance(m_->options.endpoints.high + m_->options.data_plane.high + m_->options.gateway_status.high + m_->options.warm_up.high);
@@ -55,12 +59,12 @@ void Cluster::deploy_app(const AppSpec& app) {
   m_->traffic.flush();
 }
 
-Expected<Json> Cluster::edit_template(const std::string& ns, const std::string& name,
-                                      const std::map<std::string, std::string>& annotations, const std::string& image) {
+Expected<Json> Cluster::edit_template(const std::string& ns, const std::string& name, const std::map<std::string, std::string>& annotations,
+                                      const std::string& image) {
   Json patch{{"spec", {{"template", Json::object()}}}};
   Json& pod_template = patch["spec"]["template"];
   for (const auto& [key, value] : annotations) {
-    pod_template["metadata"]["annotations"][key] = value.empty() ? Json() : Json(value);      // "" removes it
+    pod_template["metadata"]["annotations"][key] = value.empty() ? Json() : Json(value);  // "" removes it
   }
   if (!image.empty()) {
     const auto d = peek(kDeployments, {ns, name});
@@ -90,7 +94,8 @@ Expected<Json> Cluster::undo(const std::string& ns, const std::string& name) {
   const auto d = peek(kDeployments, {ns, name});
   if (!d) return fail(Error::Kind::NotFound, "deployment " + ns + "/" + name + ": not found");
   if (flag(*d, {"spec", "paused"})) {
-    return fail(Error::Kind::Invalid, "you cannot rollback a paused deployment; resume it first with 'kubectl rollout resume' and try again");
+    return fail(Error::Kind::Invalid,
+                "you cannot rollback a paused deployment; resume it first with 'kubectl rollout resume' and try again");
   }
   std::vector<std::pair<long long, JsonPtr>> revisions;
   each(kReplicaSets, ns, [&](const Name&, const JsonPtr& set) {

@@ -16,16 +16,20 @@ constexpr const char* kTemplateHash = "pod-template-hash";
 
 Unexpected denied(const Resource& resource, const Json& object, const std::string& policy, const std::string& why) {
   // The shipped policies give no reason, so the API server answers 422 Invalid.
-  return Unexpected(Error{Error::Kind::Invalid,
-                          called(resource, name_of(object)) + " is forbidden: ValidatingAdmissionPolicy '" + policy + "' denied request: " + why,
-                          422, {}});
+  return Unexpected(
+      Error{Error::Kind::Invalid,
+            called(resource, name_of(object)) + " is forbidden: ValidatingAdmissionPolicy '" + policy + "' denied request: " + why,
+            422,
+            {}});
 }
 
 // The operator's marks are the operator's: nobody else drops, changes or forges them (manifests/policies/gate.yaml).
-constexpr std::array<const char*, 7> kMarks{kRollout, kHeld, kPinned, kHandover, "sluice.dev/run", "sluice.dev/progress-deadline",
+constexpr std::array<const char*, 7> kMarks{kRollout,   kHeld, kPinned, kHandover, "sluice.dev/run", "sluice.dev/progress-deadline",
                                             kBreakGlass};
 
-bool template_edited(const Json& before, const Json& object) { return at(before, {"spec", "template"}) != at(object, {"spec", "template"}); }
+bool template_edited(const Json& before, const Json& object) {
+  return at(before, {"spec", "template"}) != at(object, {"spec", "template"});
+}
 
 // The mark must have come in a request of its own: together with a new template it may be an old one that undo dug out.
 bool glass_broken(const Json* before, const Json& object) {
@@ -53,8 +57,8 @@ Expected<void> keep(const Resource& resource, const Json& before, const Json& ob
   const std::string rollout = annotation(before, kRollout);
   // The release itself takes the mark away and unpauses in one request; only the operator may do that.
   if (unpauses && has_annotation(exempt ? object : before, kPinned)) {
-    return denied(resource, object, "sluice-keep", "it cannot be unpaused while Services are pinned to one of its ReplicaSets (Rollout " +
-                  rollout + ")");
+    return denied(resource, object, "sluice-keep",
+                  "it cannot be unpaused while Services are pinned to one of its ReplicaSets (Rollout " + rollout + ")");
   }
   if (exempt || glass_broken(&before, object)) return {};
   if (unpauses && has_annotation(before, kHeld)) {

@@ -18,12 +18,13 @@ std::string quota_refusal(const ApiServer& server, const Name& pod) {
   server.each(kResourceQuotas, pod.ns, [&](const Name& quota, const JsonPtr& object) {
     const Json& hard = at(*object, {"spec", "hard", "pods"});
     if (hard.is_null() || !refusal.empty()) return;
-    const long long limit = hard.is_string() ? std::strtoll(hard.get_ref<const std::string&>().c_str(), nullptr, 10) : hard.get<long long>();
+    const long long limit =
+        hard.is_string() ? std::strtoll(hard.get_ref<const std::string&>().c_str(), nullptr, 10) : hard.get<long long>();
     long long used = 0;
     server.each(kPods, pod.ns, [&](const Name&, const JsonPtr&) { ++used; });
     if (used < limit) return;
-    refusal = "pods \"" + pod.name + "\" is forbidden: exceeded quota: " + quota.name + ", requested: pods=1, used: pods=" +
-              std::to_string(used) + ", limited: pods=" + std::to_string(limit);
+    refusal = "pods \"" + pod.name + "\" is forbidden: exceeded quota: " + quota.name +
+              ", requested: pods=1, used: pods=" + std::to_string(used) + ", limited: pods=" + std::to_string(limit);
   });
   return refusal;
 }
@@ -142,7 +143,7 @@ void ReplicaSetController::write_status(const JsonPtr& set, const Name& name, co
   Json status = Json::object();
   status["observedGeneration"] = number(*set, {"metadata", "generation"});
   status["replicas"] = pods.size();
-  const auto put = [&](const char* field, int value) {      // omitempty
+  const auto put = [&](const char* field, int value) {  // omitempty
     if (value > 0) status[field] = value;
   };
   put("fullyLabeledReplicas", static_cast<int>(pods.size()));

@@ -106,10 +106,18 @@ bool LabelQuery::matches(const Json& object) const {
     const Json& value = at(object, {"metadata", "labels", term.key});
     const bool listed = value.is_string() && one_of(term.values, value.get_ref<const std::string&>());
     switch (term.kind) {
-      case Term::Kind::In: if (!listed) return false; break;
-      case Term::Kind::NotIn: if (listed) return false; break;
-      case Term::Kind::Present: if (!value.is_string()) return false; break;
-      case Term::Kind::Absent: if (value.is_string()) return false; break;
+      case Term::Kind::In:
+        if (!listed) return false;
+        break;
+      case Term::Kind::NotIn:
+        if (listed) return false;
+        break;
+      case Term::Kind::Present:
+        if (!value.is_string()) return false;
+        break;
+      case Term::Kind::Absent:
+        if (value.is_string()) return false;
+        break;
     }
   }
   return true;

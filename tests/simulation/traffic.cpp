@@ -32,7 +32,8 @@ void Traffic::lose(Evaluation& result, double share, std::string reason, std::st
       return;
     }
   }
-  result.losses.push_back({context_.clock.now(), context_.clock.now(), result.traffic.service, share, std::move(reason), std::move(excuse)});
+  result.losses.push_back(
+      {context_.clock.now(), context_.clock.now(), result.traffic.service, share, std::move(reason), std::move(excuse)});
 }
 
 std::string Traffic::excuse_for_no_endpoints(const Name& name) const {
@@ -45,7 +46,7 @@ std::string Traffic::excuse_for_no_endpoints(const Name& name) const {
   // V' selects by hash alone: whoever carries that hash is meant.
   const Json wide = selector.empty() ? Json{{kHash, hash}} : selector;
   bool somebody = false, set_wants_pods = false, set_ready = false, set_long_ready = false, native = false;
-  std::string blamed;                  // people took the pods of that hash away
+  std::string blamed;  // people took the pods of that hash away
   kubelet_.each([&](const PodLife& life) {
     if (!hash.empty() && life.name.ns == name.ns && life.replica_set.ends_with("-" + hash))
       if (const std::string excuse = context_.blame.of(life.uid); !excuse.empty()) blamed = excuse;
@@ -111,7 +112,8 @@ Traffic::Evaluation Traffic::evaluate(const Name& service) const {
   std::vector<Rule> rules;
   for (const auto& [name, route] : gateway_.routes()) {
     for (const auto& rule : route.rules) {
-      const bool names_it = std::any_of(rule.begin(), rule.end(), [&](const Backend& b) { return b.service == service || b.service == canary; });
+      const bool names_it =
+          std::any_of(rule.begin(), rule.end(), [&](const Backend& b) { return b.service == service || b.service == canary; });
       if (names_it) rules.push_back({&rule, &route.changed_by});
     }
   }
@@ -129,7 +131,8 @@ Traffic::Evaluation Traffic::evaluate(const Name& service) const {
       (ours ? family : others) += static_cast<double>(backend.weight);
     }
     if (family <= 0) {
-      if (others <= 0) lose(result, rule_share, "no backend of the rule has any weight", *by == kOperator ? "" : "the route was edited by " + *by);
+      if (others <= 0)
+        lose(result, rule_share, "no backend of the rule has any weight", *by == kOperator ? "" : "the route was edited by " + *by);
       continue;
     }
     for (const auto& backend : *backends) {

@@ -15,13 +15,13 @@
 
 namespace sluice::simulation {
 
-using Shares = std::map<std::string, double>;      // ReplicaSet name -> share of V's requests, 0..1
+using Shares = std::map<std::string, double>;  // ReplicaSet name -> share of V's requests, 0..1
 
 struct ServiceTraffic {
   Name service;
-  Shares by_replica_set;           // mean over the rules
-  std::vector<Shares> rules;       // each rule that names V (ratio mode: one)
-  double lost = 0;                 // share that reaches no living pod
+  Shares by_replica_set;      // mean over the rules
+  std::vector<Shares> rules;  // each rule that names V (ratio mode: one)
+  double lost = 0;            // share that reaches no living pod
   double share(const std::string& replica_set) const {
     const auto it = by_replica_set.find(replica_set);
     return it == by_replica_set.end() ? 0.0 : it->second;
@@ -36,11 +36,11 @@ struct TrafficView {
 
 struct Loss {
   Time from;
-  Time to;                         // = from for requests in flight when a pod stopped
+  Time to;  // = from for requests in flight when a pod stopped
   Name service;
   double share = 0;
   std::string reason;
-  std::string excuse;              // why a cluster without Sluice would have lost them too; "": a violation
+  std::string excuse;  // why a cluster without Sluice would have lost them too; "": a violation
 };
 
 class Traffic {
@@ -85,9 +85,9 @@ class Traffic {
   bool dirty_ = true;
   std::vector<App> apps_;
   TrafficView view_;
-  std::set<std::string> served_;               // uids of the pods that requests go to
+  std::set<std::string> served_;  // uids of the pods that requests go to
   std::vector<Loss> losses_;
-  std::map<std::string, std::size_t> open_;    // key of a loss that goes on -> index
+  std::map<std::string, std::size_t> open_;  // key of a loss that goes on -> index
 };
 
 }  // namespace sluice::simulation

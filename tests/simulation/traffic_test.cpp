@@ -38,18 +38,22 @@ struct Beside {
   kube::Api& op() { return cluster.as("operator"); }
   void pin(const std::string& hash) {
     (void)op().patch(kDeployments, kWeb, PatchType::Merge, {{"spec", {{"paused", true}}}});
-    (void)op().patch(kServices, kWeb, PatchType::Merge,
-                     {{"metadata", {{"annotations", {{"sluice.dev/pin", hash}}}}}, {"spec", {{"selector", {{"pod-template-hash", hash}}}}}});
+    (void)op().patch(
+        kServices, kWeb, PatchType::Merge,
+        {{"metadata", {{"annotations", {{"sluice.dev/pin", hash}}}}}, {"spec", {{"selector", {{"pod-template-hash", hash}}}}}});
   }
   void canary_service() {
-    ASSERT_TRUE(op().create(kServices, {{"metadata", {{"name", kCanary.name}, {"namespace", "shop"}, {"labels", {{"sluice.dev/rollout", "web"}}}}},
-                                        {"spec", {{"selector", {{"pod-template-hash", "canary00"}}}}}}));
+    ASSERT_TRUE(
+        op().create(kServices, {{"metadata", {{"name", kCanary.name}, {"namespace", "shop"}, {"labels", {{"sluice.dev/rollout", "web"}}}}},
+                                {"spec", {{"selector", {{"pod-template-hash", "canary00"}}}}}}));
     ASSERT_TRUE(cluster.advance_until([&] { return cluster.ready_pods("shop", "web-canary00") == 2; }));
     cluster.advance(Duration(1000));
   }
   void weigh(int stable_weight, int canary_weight, const char* who = "operator") {
-    ASSERT_TRUE(cluster.as(who).patch(kHttpRoutes, kWeb, PatchType::Json,
-        Json::array({{{"op", "replace"}, {"path", "/spec/rules/0/backendRefs"},
+    ASSERT_TRUE(cluster.as(who).patch(
+        kHttpRoutes, kWeb, PatchType::Json,
+        Json::array({{{"op", "replace"},
+                      {"path", "/spec/rules/0/backendRefs"},
                       {"value", Json::array({{{"name", "web"}, {"port", 80}, {"weight", stable_weight}},
                                              {{"name", "web-canary"}, {"port", 80}, {"weight", canary_weight}}})}}})));
   }
@@ -72,7 +76,8 @@ TEST(DataPlane, FollowsTheRoutesWeightsAfterAMoment) {
   EXPECT_NEAR(world.share("web-canary00"), 0.25, 1e-9);
   EXPECT_NEAR(world.share(world.stable), 0.75, 1e-9);
   const auto route = world.cluster.peek(kHttpRoutes, kWeb);
-  EXPECT_EQ(number(at(*route, {"status", "parents"})[0]["conditions"][0], {"observedGeneration"}), number(*route, {"metadata", "generation"}));
+  EXPECT_EQ(number(at(*route, {"status", "parents"})[0]["conditions"][0], {"observedGeneration"}),
+            number(*route, {"metadata", "generation"}));
   EXPECT_THAT(world.cluster.violated(), IsEmpty());
   EXPECT_THAT(world.cluster.losses(), IsEmpty());
 }
@@ -118,8 +123,9 @@ TEST(DataPlane, AnEndpointSliceFollowsItsPodsLate) {
 
 TEST(Invariants, WeightWithoutReadyEndpointsIsSeen) {
   Beside world;
-  ASSERT_TRUE(world.op().create(kServices, {{"metadata", {{"name", "web-canary"}, {"namespace", "shop"}, {"labels", {{"sluice.dev/rollout", "web"}}}}},
-                                            {"spec", {{"selector", {{"pod-template-hash", "nobody"}}}}}}));
+  ASSERT_TRUE(world.op().create(kServices,
+                                {{"metadata", {{"name", "web-canary"}, {"namespace", "shop"}, {"labels", {{"sluice.dev/rollout", "web"}}}}},
+                                 {"spec", {{"selector", {{"pod-template-hash", "nobody"}}}}}}));
   world.weigh(95, 5);
   EXPECT_THAT(world.cluster.violated(), Contains(HasSubstr("I2")));
 }
@@ -132,7 +138,7 @@ TEST(Invariants, CanaryPodsThatStopWhileTheyAreSentRequestsAreSeen) {
   world.weigh(75, 25);
   world.cluster.advance(Duration(5000));
   ASSERT_THAT(world.cluster.violated(), IsEmpty());
-  world.weigh(100, 0);       // ... and no settle
+  world.weigh(100, 0);  // ... and no settle
   ASSERT_TRUE(world.op().patch(kReplicaSets, {"shop", "web-canary00"}, PatchType::Merge, {{"spec", {{"replicas", 0}}}}));
   world.cluster.advance(Duration(5000));
   EXPECT_THAT(world.cluster.violated(), Contains(HasSubstr("in flight")));
@@ -159,8 +165,9 @@ TEST(Invariants, TheOperatorsHandOnTheStableSetIsSeen) {
 
 TEST(Invariants, WhatIsLeftOfADeletedRolloutIsSeen) {
   Beside world;
-  ASSERT_TRUE(world.cluster.create(kRollouts, {{"metadata", {{"name", "web"}, {"namespace", "shop"}, {"finalizers", {"sluice.dev/rollout"}}}},
-                                               {"spec", {{"targetRef", {{"name", "web"}}}}}}));
+  ASSERT_TRUE(
+      world.cluster.create(kRollouts, {{"metadata", {{"name", "web"}, {"namespace", "shop"}, {"finalizers", {"sluice.dev/rollout"}}}},
+                                       {"spec", {{"targetRef", {{"name", "web"}}}}}}));
   ASSERT_TRUE(world.cluster.remove(kRollouts, {"shop", "web"}));
   EXPECT_THAT(world.cluster.violated(), IsEmpty()) << "it waits in its finalizer";
   ASSERT_TRUE(world.op().patch(kRollouts, {"shop", "web"}, PatchType::Merge, {{"metadata", {{"finalizers", nullptr}}}}));

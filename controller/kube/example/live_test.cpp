@@ -41,7 +41,10 @@ class Live : public testing::Test {
   }
   HttpApi& api() { return *connection.api; }
   Json map(const std::string& value) const {
-    return {{"apiVersion", "v1"}, {"kind", "ConfigMap"}, {"metadata", {{"namespace", kMap.ns}, {"name", kMap.name}}}, {"data", {{"value", value}}}};
+    return {{"apiVersion", "v1"},
+            {"kind", "ConfigMap"},
+            {"metadata", {{"namespace", kMap.ns}, {"name", kMap.name}}},
+            {"data", {{"value", value}}}};
   }
 
   const Name kMap{"default", "sluice-live"};
@@ -56,12 +59,15 @@ TEST_F(Live, WritesFailAsTheirPreconditionsSay) {
   EXPECT_TRUE(api().create(resources::kConfigMaps, map("1")).error().is(Error::Kind::Exists));
   EXPECT_TRUE(api().get(resources::kConfigMaps, {"default", "no-such"}).error().is(Error::Kind::NotFound));
   const std::string version = resource_version_of(*created);
-  const auto patched = api().patch(resources::kConfigMaps, kMap, PatchType::Json, JsonPatch().test_version(version).replace("/data/value", "2").json());
+  const auto patched =
+      api().patch(resources::kConfigMaps, kMap, PatchType::Json, JsonPatch().test_version(version).replace("/data/value", "2").json());
   ASSERT_TRUE(patched) << to_string(patched.error());
-  const auto stale = api().patch(resources::kConfigMaps, kMap, PatchType::Json, JsonPatch().test_version(version).replace("/data/value", "3").json());
+  const auto stale =
+      api().patch(resources::kConfigMaps, kMap, PatchType::Json, JsonPatch().test_version(version).replace("/data/value", "3").json());
   EXPECT_TRUE(stale.error().is(Error::Kind::Conflict)) << to_string(stale.error());
   EXPECT_TRUE(api().update(resources::kConfigMaps, *created).error().is(Error::Kind::Conflict));
-  const auto invalid = api().patch(resources::kConfigMaps, kMap, PatchType::Json, JsonPatch().test_uid(uid_of(*created)).add("/data/bad key", "x").json());
+  const auto invalid =
+      api().patch(resources::kConfigMaps, kMap, PatchType::Json, JsonPatch().test_uid(uid_of(*created)).add("/data/bad key", "x").json());
   EXPECT_TRUE(invalid.error().is(Error::Kind::Invalid)) << to_string(invalid.error());
   EXPECT_TRUE(api().remove(resources::kConfigMaps, kMap, {"another-uid", "", "Background"}).error().is(Error::Kind::Conflict));
   EXPECT_TRUE(api().remove(resources::kConfigMaps, kMap, {uid_of(*created), resource_version_of(*patched), "Background"}));

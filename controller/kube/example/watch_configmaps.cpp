@@ -11,7 +11,7 @@
 
 using namespace sluice;
 
-struct ConfigMap {                         // what of a ConfigMap we want to keep
+struct ConfigMap {  // what of a ConfigMap we want to keep
   kube::ObjectMeta meta;
   std::size_t keys = 0;
 };
@@ -22,7 +22,7 @@ ConfigMap parse_config_map(const kube::Json& json) {
 }
 
 int main(int argc, char** argv) {
-  sigset_t signals;                        // wait for signals in a thread of ours instead of being interrupted
+  sigset_t signals;  // wait for signals in a thread of ours instead of being interrupted
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGTERM);
@@ -34,7 +34,10 @@ int main(int argc, char** argv) {
   const auto connection = kube::connect(options, clock);
   if (!connection) return std::cerr << to_string(connection.error()) << "\n", 1;
 
-  const auto unit = [] { thread_local std::mt19937 random(std::random_device{}()); return std::uniform_real_distribution<>()(random); };
+  const auto unit = [] {
+    thread_local std::mt19937 random(std::random_device{}());
+    return std::uniform_real_distribution<>()(random);
+  };
   kube::WorkQueue<kube::Name> queue(clock, unit);
   kube::ReflectorOptions watching{.watch_list = true};
   watching.on_error = [](const Error& error) { std::cerr << to_string(error) << "\n"; };

@@ -19,15 +19,15 @@ extern char** environ;
 namespace sluice::kube {
 namespace {
 
-
 std::string config_map(const std::string& name, const std::string& version, const Json& data) {
-  return Json{{"kind", "ConfigMap"}, {"apiVersion", "v1"}, {"data", data},
-              {"metadata", {{"namespace", "shop"}, {"name", name}, {"uid", "u-" + name}, {"resourceVersion", version}}}}.dump();
+  return Json{{"kind", "ConfigMap"},
+              {"apiVersion", "v1"},
+              {"data", data},
+              {"metadata", {{"namespace", "shop"}, {"name", name}, {"uid", "u-" + name}, {"resourceVersion", version}}}}
+      .dump();
 }
 
-std::string event(const std::string& type, const std::string& object) {
-  return "{\"type\":\"" + type + "\",\"object\":" + object + "}\n";
-}
+std::string event(const std::string& type, const std::string& object) { return "{\"type\":\"" + type + "\",\"object\":" + object + "}\n"; }
 
 // Reads lines until there are `count`, or the end, or 60 s of silence.
 std::vector<std::string> read_lines(int from, std::size_t count) {
@@ -47,7 +47,7 @@ TEST(WatchConfigMaps, PrintsWhatTheListAndTheWatchTell) {
   std::atomic<int> watches = 0;
   auto server = http::serve({.address = "127.0.0.1"}, [&](http::IncomingRequest request, http::ReplyPtr reply) {
     if (request.path != "/api/v1/configmaps") return reply->send({404, {}, "{}"});
-    if (request.query.find("sendInitialEvents") != std::string::npos)   // a server of old, so that the fallback runs, too
+    if (request.query.find("sendInitialEvents") != std::string::npos)  // a server of old, so that the fallback runs, too
       return reply->send({422, {}, R"({"kind":"Status","code":422,"reason":"Invalid","message":"sendInitialEvents: Forbidden"})"});
     if (request.query.find("watch=true") == std::string::npos)
       return reply->send({200, {}, "{\"metadata\":{\"resourceVersion\":\"10\"},\"items\":[" + config_map("a", "1", {{"k", "v"}}) + "]}"});
@@ -58,8 +58,9 @@ TEST(WatchConfigMaps, PrintsWhatTheListAndTheWatchTell) {
   ASSERT_TRUE(server) << to_string(server.error());
 
   const std::string kubeconfig = testing::TempDir() + "watch_configmaps_" + std::to_string(getpid());
-  std::ofstream(kubeconfig) << "{current-context: c, contexts: [{name: c, context: {cluster: k}}], clusters: [{name: k, cluster: {server: 'http://127.0.0.1:"
-                            << (*server)->port() << "'}}]}";
+  std::ofstream(kubeconfig)
+      << "{current-context: c, contexts: [{name: c, context: {cluster: k}}], clusters: [{name: k, cluster: {server: 'http://127.0.0.1:"
+      << (*server)->port() << "'}}]}";
   setenv("KUBECONFIG", kubeconfig.c_str(), 1);
   int ends[2];
   ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);

@@ -15,8 +15,8 @@ struct Campaign {
   long false_rollbacks = 10000;
   long detections = 1000;
   long false_promotions = 2000;
-  long chunk = 500;     // runs
-  int replays = 800;    // of a traffic that needs calibration; a quarter of it elsewhere (runner.h)
+  long chunk = 500;   // runs
+  int replays = 800;  // of a traffic that needs calibration; a quarter of it elsewhere (runner.h)
   int threads = 2;
 
   long runs(const Cell& cell) const;

@@ -132,8 +132,8 @@ std::vector<Cell> quick_grid() {
   int turn = 0;
   for (Model model : kModels)
     for (int i = 0; i < 2; ++i, ++turn)
-      cells.push_back(healthy(model, kRates[static_cast<std::size_t>(turn * 3 % 4)], kBases[static_cast<std::size_t>((turn + turn / 4) % 4)],
-                              kWeights[static_cast<std::size_t>(turn % 3)]));
+      cells.push_back(healthy(model, kRates[static_cast<std::size_t>(turn * 3 % 4)],
+                              kBases[static_cast<std::size_t>((turn + turn / 4) % 4)], kWeights[static_cast<std::size_t>(turn % 3)]));
   cells.push_back(healthy(Model::Bursts, 500, 0.001, 0.1));
   cells.push_back(healthy(Model::Bursts, 50, 0.01, 0.5));
   cells.push_back(healthy(Model::PodNoise, 500, 0.01, 0.1));

@@ -1,9 +1,9 @@
 #include "tests/bench/judge/gates.h"
 
+#include <gtest/gtest.h>
 #include <cmath>
 #include <cstdio>
 #include <fstream>
-#include <gtest/gtest.h>
 
 #include "tests/bench/judge/bound.h"
 #include "tests/bench/judge/campaign.h"

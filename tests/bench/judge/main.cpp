@@ -1,8 +1,8 @@
 // sluice-judge-bench: runs a grid and writes what came of it. hack/bench judge builds it, runs it and prints its tables.
+#include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
 #include <ctime>
-#include <CLI/CLI.hpp>
 
 #include "tests/bench/judge/bound.h"
 #include "tests/bench/judge/campaign.h"
@@ -36,8 +36,14 @@ json delay_json(const Cell& cell, const Outcome& outcome) {
 }
 
 json summary_json(const DelaySummary& s) {
-  return {{"cells", s.cells},          {"mean", s.mean},           {"geometricMean", s.geometric_mean}, {"worst", s.worst},
-          {"worstCell", s.worst_cell}, {"aboveMean", s.above_mean}, {"aboveWorst", s.above_worst},      {"missed", s.missed}};
+  return {{"cells", s.cells},
+          {"mean", s.mean},
+          {"geometricMean", s.geometric_mean},
+          {"worst", s.worst},
+          {"worstCell", s.worst_cell},
+          {"aboveMean", s.above_mean},
+          {"aboveWorst", s.above_worst},
+          {"missed", s.missed}};
 }
 
 json report(const std::vector<Cell>& cells, const Results& results) {
@@ -77,7 +83,8 @@ json report(const std::vector<Cell>& cells, const Results& results) {
     entry["judges"] = judges;
     all.push_back(entry);
   }
-  return {{"cells", all}, {"delay", {{kCalibrated, summary_json(summary(calibrated))}, {kUncalibrated, summary_json(summary(uncalibrated))}}}};
+  return {{"cells", all},
+          {"delay", {{kCalibrated, summary_json(summary(calibrated))}, {kUncalibrated, summary_json(summary(uncalibrated))}}}};
 }
 
 }  // namespace

@@ -23,8 +23,8 @@ class MannWhitneyRule : public Contender {
   bool rolls_back(const Tick& tick) override;
 
  private:
-  static constexpr int kPoint = 4;   // ticks in a point
-  static constexpr int kLook = 60;   // ticks between looks
+  static constexpr int kPoint = 4;  // ticks in a point
+  static constexpr int kLook = 60;  // ticks between looks
 
   judge::Counts canary_, baseline_;
   std::vector<double> canary_points_, baseline_points_;

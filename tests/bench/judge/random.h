@@ -16,10 +16,10 @@ class Random {
   explicit Random(std::uint64_t seed);
 
   std::uint64_t bits();
-  double uniform();               // in (0, 1)
-  double normal();                // mean 0, standard deviation 1
-  double gamma(double shape);     // shape > 0, scale 1
-  double poisson(double mean);    // a whole number; 0 for mean <= 0
+  double uniform();                               // in (0, 1)
+  double normal();                                // mean 0, standard deviation 1
+  double gamma(double shape);                     // shape > 0, scale 1
+  double poisson(double mean);                    // a whole number; 0 for mean <= 0
   double bursts(double count, double mean_size);  // the sum of `count` geometric sizes 1, 2, ... of that mean (> 1)
 
  private:

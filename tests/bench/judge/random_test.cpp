@@ -1,8 +1,8 @@
 #include "tests/bench/judge/random.h"
 
+#include <gtest/gtest.h>
 #include <cmath>
 #include <functional>
-#include <gtest/gtest.h>
 
 namespace sluice::bench {
 namespace {

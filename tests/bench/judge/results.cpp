@@ -70,7 +70,8 @@ Expected<void> Results::add(const std::string& traffic, const Replays& replays) 
   replays_[traffic] = replays;
   nlohmann::json needed = nlohmann::json::array();
   for (const auto& phi : replays.needed) needed.push_back(phi ? nlohmann::json(*phi) : nlohmann::json());
-  return append({{"replays", traffic}, {"seed", seed_}, {"windows", replays.windows}, {"podSpread", replays.pod_spread}, {"needed", needed}});
+  return append(
+      {{"replays", traffic}, {"seed", seed_}, {"windows", replays.windows}, {"podSpread", replays.pod_spread}, {"needed", needed}});
 }
 
 Tally Results::tally(const std::string& cell) const {

@@ -1,5 +1,5 @@
-#include <cmath>
 #include <gtest/gtest.h>
+#include <cmath>
 
 #include "tests/bench/judge/cumulative.h"
 #include "tests/bench/judge/failure_limit.h"
@@ -81,7 +81,8 @@ TEST(MannWhitney, LooksEveryFifteenMinutes) {
   for (int i = 0; i < 28; ++i) noisy.push_back(tick(1000, 100 + i % 7, 1000, 10 + i % 5));
   EXPECT_EQ(rolls_back(rule, noisy, 480), 60);
   MannWhitneyRule calm;
-  EXPECT_EQ(rolls_back(calm, {tick(1000, 10, 1000, 9), tick(1000, 12, 1000, 12), tick(1000, 9, 1000, 10), tick(1000, 11, 1000, 11)}, 480), 0);
+  EXPECT_EQ(rolls_back(calm, {tick(1000, 10, 1000, 9), tick(1000, 12, 1000, 12), tick(1000, 9, 1000, 10), tick(1000, 11, 1000, 11)}, 480),
+            0);
 }
 
 TEST(MannWhitney, MinutesWithoutErrorsAreNoShift) {

@@ -38,9 +38,9 @@ struct Entry {
 };
 
 struct Progress {
-  double spent = 0;   // information so far, in units of ln(1/alpha)
+  double spent = 0;  // information so far, in units of ln(1/alpha)
   double excess = 0;
-  int tick = 0;       // since the harm began; 0 and less: not yet
+  int tick = 0;  // since the harm began; 0 and less: not yet
 };
 
 void finish(Entry& entry, const Progress& progress, bool fired) {

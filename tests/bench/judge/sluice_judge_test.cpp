@@ -1,7 +1,7 @@
 #include "tests/bench/judge/sluice_judge.h"
 
-#include <cmath>
 #include <gtest/gtest.h>
+#include <cmath>
 
 #include "tests/bench/judge/bound.h"
 #include "tests/bench/judge/runner.h"

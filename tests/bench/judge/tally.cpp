@@ -33,8 +33,9 @@ nlohmann::json to_json(const Tally& tally) {
   for (const auto& [contender, o] : tally) {
     nlohmann::json at = nlohmann::json::array();
     for (const auto& [tick, count] : o.at) at.push_back({tick, count});
-    json[contender] = {{"runs", o.runs},     {"fired", o.fired},   {"early", o.early}, {"spent", o.spent}, {"spentSquare", o.spent_square},
-                       {"excess", o.excess}, {"phi", o.phi}, {"unusable", o.unusable}, {"at", at}};
+    json[contender] = {
+        {"runs", o.runs},     {"fired", o.fired}, {"early", o.early},       {"spent", o.spent}, {"spentSquare", o.spent_square},
+        {"excess", o.excess}, {"phi", o.phi},     {"unusable", o.unusable}, {"at", at}};
   }
   return json;
 }

@@ -10,14 +10,14 @@ namespace sluice::bench {
 // One contender in one cell.
 struct Outcome {
   long runs = 0;
-  long fired = 0;            // rolled back; for FalsePromotion: proven good
-  long early = 0;            // of these, before the harm began
-  double spent = 0;          // sum of the information spent until then or the end, in units of ln(1/alpha); runs that fired early left out
+  long fired = 0;    // rolled back; for FalsePromotion: proven good
+  long early = 0;    // of these, before the harm began
+  double spent = 0;  // sum of the information spent until then or the end, in units of ln(1/alpha); runs that fired early left out
   double spent_square = 0;
-  double excess = 0;         // sum of the bad canary requests beyond the baseline's rate until then or the end
-  double phi = 0;            // sum of what evidence was divided by (calibrated judge)
-  long unusable = 0;         // runs whose calibration allowed no rollback
-  std::map<int, long> at;    // tick (1, 2, ... since the harm began) -> runs that fired in it
+  double excess = 0;       // sum of the bad canary requests beyond the baseline's rate until then or the end
+  double phi = 0;          // sum of what evidence was divided by (calibrated judge)
+  long unusable = 0;       // runs whose calibration allowed no rollback
+  std::map<int, long> at;  // tick (1, 2, ... since the harm began) -> runs that fired in it
 
   void add(const Outcome& other);
 };

@@ -9,14 +9,14 @@ namespace sluice::bench {
 
 namespace {
 
-constexpr double kBurst = 5;          // mean size of a clump of failures
-constexpr double kNoise = 0.6;        // sigma of a pod's log rate that wanders
-constexpr double kMemory = 0.8;       // its autocorrelation over a tick
-constexpr double kEffect = 0.2;       // sigma of a pod's log rate that stays
-constexpr int kOutage = 8;            // ticks
-constexpr double kOutageShare = 0.1;  // of all requests
+constexpr double kBurst = 5;                         // mean size of a clump of failures
+constexpr double kNoise = 0.6;                       // sigma of a pod's log rate that wanders
+constexpr double kMemory = 0.8;                      // its autocorrelation over a tick
+constexpr double kEffect = 0.2;                      // sigma of a pod's log rate that stays
+constexpr int kOutage = 8;                           // ticks
+constexpr double kOutageShare = 0.1;                 // of all requests
 constexpr double kHour = 3600 / Scenario::kSeconds;  // in ticks
-constexpr double kMissing = 0.2;      // share of scrapes
+constexpr double kMissing = 0.2;                     // share of scrapes
 constexpr double kRestart = 1 / kHour;
 
 // A log-normal factor of mean 1.

@@ -26,8 +26,8 @@ namespace sluice::bench {
 
 enum class Model { Independent, Bursts, PodNoise, PodEffects, CommonOutage, Diurnal, WeightSteps, CounterResets, MissingScrapes };
 
-inline constexpr std::array kModels{Model::Independent,   Model::Bursts,     Model::PodNoise,     Model::PodEffects,    Model::CommonOutage,
-                                    Model::Diurnal,       Model::WeightSteps, Model::CounterResets, Model::MissingScrapes};
+inline constexpr std::array kModels{Model::Independent, Model::Bursts,      Model::PodNoise,      Model::PodEffects,    Model::CommonOutage,
+                                    Model::Diurnal,     Model::WeightSteps, Model::CounterResets, Model::MissingScrapes};
 
 std::string_view name(Model model);   // "independent", "pod-noise" ...
 std::string_view words(Model model);  // for tables
@@ -37,13 +37,13 @@ bool independent(Model model);
 
 struct Scenario {
   Model model = Model::Independent;
-  double rps = 50;                 // of the service, both arms
-  double base = 0.001;             // the baseline's probability of a bad request
-  double weight = 0.1;             // the canary's share of the requests
-  judge::Limit canary{1, 0};       // the canary's probability, given the baseline's
-  int ticks = 480;                 // two hours
-  int onset = 0;                   // tick at which the canary becomes what `canary` says; as good as the baseline before
-  int history = 40;                // ticks of the baseline alone before the canary comes
+  double rps = 50;            // of the service, both arms
+  double base = 0.001;        // the baseline's probability of a bad request
+  double weight = 0.1;        // the canary's share of the requests
+  judge::Limit canary{1, 0};  // the canary's probability, given the baseline's
+  int ticks = 480;            // two hours
+  int onset = 0;              // tick at which the canary becomes what `canary` says; as good as the baseline before
+  int history = 40;           // ticks of the baseline alone before the canary comes
 
   static constexpr double kSeconds = 15;
   static constexpr int kPods = 10;
@@ -73,15 +73,15 @@ class Traffic {
 
  private:
   struct Pod {
-    double log_rate = 0;   // in standard deviations
-    judge::Counts all;     // since the weight last changed
-    judge::Counts scraped; // CounterResets: the counters at the last scrape
-    judge::Counts late;    // MissingScrapes: counted since the last scrape
+    double log_rate = 0;    // in standard deviations
+    judge::Counts all;      // since the weight last changed
+    judge::Counts scraped;  // CounterResets: the counters at the last scrape
+    judge::Counts late;     // MissingScrapes: counted since the last scrape
   };
   struct Arm {
-    double requests = 0;     // expected in this tick
-    double probability = 0;  // of a bad one, before pods differ
-    int first = 0, last = 0; // its pods
+    double requests = 0;      // expected in this tick
+    double probability = 0;   // of a bad one, before pods differ
+    int first = 0, last = 0;  // its pods
   };
 
   double weight(int tick) const;

@@ -1,8 +1,8 @@
 #include "tests/bench/judge/traffic.h"
 
+#include <gtest/gtest.h>
 #include <cmath>
 #include <functional>
-#include <gtest/gtest.h>
 
 namespace sluice::bench {
 namespace {
@@ -129,9 +129,7 @@ TEST(Traffic, AnOutageHitsBothArmsForTwoMinutes) {
     if (tick == 0) in = 0;
     ASSERT_EQ(t.truth.p1, t.truth.p0);
     in += t.truth.p0 > 0.1;
-    if (tick == 479) {
-      ASSERT_EQ(in, 8);
-    }
+    if (tick == 479) { ASSERT_EQ(in, 8); }
   });
 }
 
@@ -140,9 +138,7 @@ TEST(Traffic, AStepOfTheWeightIsAnnounced) {
     const double weight = t.truth.n1 / (t.truth.n1 + t.truth.n0);
     EXPECT_NEAR(weight, tick < 120 ? 0.1 : tick < 240 ? 0.2 : tick < 360 ? 0.4 : 0.5, 1e-12) << tick;
     EXPECT_EQ(t.new_weight, tick % 120 == 0) << tick;
-    if (tick == 479) {
-      EXPECT_NEAR(t.truth.p0, 0.03, 0.0001);
-    }
+    if (tick == 479) { EXPECT_NEAR(t.truth.p0, 0.03, 0.0001); }
   });
 }
 
@@ -183,9 +179,7 @@ TEST(Traffic, HarmBeginsAtTheOnsetAndHistoryHasNoCanary) {
   for (int t = -3; t < 20; ++t) {
     const Tick tick = traffic.next();
     EXPECT_EQ(tick.truth.n1 > 0, t >= 0);
-    if (t >= 0) {
-      EXPECT_NEAR(tick.truth.p1, t < 10 ? 0.01 : 0.05, 1e-12);
-    }
+    if (t >= 0) { EXPECT_NEAR(tick.truth.p1, t < 10 ? 0.01 : 0.05, 1e-12); }
     EXPECT_EQ(tick.new_weight, t == 0);
   }
 }

@@ -1,0 +1,99 @@
+"""One drill: a YAML file in, figures and a verdict out. hack/drill runs them.
+
+  name, pattern      what it is called, and which row of the acceptance table it belongs to
+  topology           api, worker: processes; store: postgres or sqlite (one process of role all); redis: true; settings: environment
+  load               rate (1/s), seconds, writes (share), reads (messages or version), deadline (ms),
+                     retry (one more try on another node)
+  lag, settle        s until a dead node leaves the rotation (1); s that all work may take to end after the load (30)
+  faults             see faults.py
+  scene              faults that are not the drill's subject: what is measured "in the fault" is not about them
+  may_fire           alerts that the scene itself may fire
+  gates              see gates.py; lost, unexpected, stored_twice, unlive and early_alerts are 0 in every drill
+  must_break         gates that must not hold: the drill shows that they can fail
+  short              keys that replace those above in the short form; without it the drill has no short form. Its deadline is 5000
+                     unless one is named
+"""
+import asyncio
+import os
+
+import alerts
+import gates
+import history
+from faults import Faults
+from clients import Load, Receiver, Rotation
+from world import Trouble, World
+import yaml
+
+NEEDED = ("name", "pattern", "topology", "load", "faults", "gates")
+OF_SPEED = ["DatabaseSlow", "NodeHung", "Overloaded"]  # alerts that a busy machine fires; short forms must not depend on it
+LOAD = {"writes": 0.5, "reads": "messages", "deadline": 1000, "retry": True}
+
+
+def read(path, short):
+    """The drill of a file, or None if it has no short form."""
+    with open(path, encoding="utf-8") as file:
+        drill = yaml.safe_load(file)
+    missing = [key for key in NEEDED if key not in drill]
+    unknown = set(drill) - set(NEEDED) - {"lag", "settle", "must_break", "short", "scene", "may_fire"}
+    if missing or unknown:
+        raise Trouble(f"{path}: missing: {', '.join(missing) or 'nothing'}; unknown: {', '.join(sorted(unknown)) or 'nothing'}")
+    if short and "short" not in drill:
+        return None
+    if short:
+        for key, value in (drill["short"] or {}).items():
+            drill[key] = {**drill[key], **value} if key in ("load", "topology") else value
+        drill["may_fire"] = [*drill.get("may_fire", []), *OF_SPEED]
+        drill["load"].setdefault("deadline", 5000)
+    drill["load"] = {**LOAD, **drill["load"]}
+    last = max(fault["at"] + fault.get("for", 0) for fault in [*drill["faults"], *drill.get("scene", [])])
+    if last > drill["load"]["seconds"]:
+        raise Trouble(f"{path}: a fault ends at {last} s, after the load")
+    return drill
+
+
+async def hold(drill, folder, program):
+    """Holds a drill; returns its figures. `folder` keeps history.jsonl and the couriers' log."""
+    log = history.Log(os.path.join(folder, "history.jsonl"))
+    receiver, rotation = Receiver(log), Rotation()
+    world = World(drill, folder, program, await receiver.start())
+    tasks = []
+    try:
+        await world.start()
+        for node in world.fronts():
+            rotation.add(node.name, node.port)
+        load = Load(drill["load"], rotation, log)
+        watch = alerts.Watch(world.nodes.values(), lambda: load.now)
+        faults = Faults(drill, world, load, rotation, receiver)
+        tasks = [asyncio.ensure_future(one) for one in (load.run(), faults.run())]
+        await asyncio.sleep(0)
+        tasks.append(asyncio.ensure_future(watch.run()))
+        limit = drill["load"]["seconds"] + 60
+        await asyncio.wait_for(asyncio.gather(*tasks[:2]), limit)
+        settled = await settle(load, receiver, world, drill.get("settle", 30))
+    except asyncio.TimeoutError:
+        raise Trouble(f"not over after {limit} s") from None
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await world.end()
+        receiver.server.close()
+        log.close()
+    begin, end = min(faults.begins), max(faults.ends)
+    figures = gates.measure(load.requests, begin, end, drill["load"]["seconds"], history.check(history.read(log.path)))
+    exits = [status for node in world.nodes.values() for status in node.exits]
+    early = [rule for rule, time in watch.fired.items() if time < begin and rule not in drill.get("may_fire", [])]
+    return {**figures, **faults.found, "settle_seconds": settled, "bad_exits": sum(1 for status in exits if status != 0),
+            "unlive": len(watch.unlive), "early_alerts": len(early), "fault_seconds": round(end - begin, 1),
+            "alerts": [rule for rule, time in watch.fired.items() if time >= begin],
+            "alert_seconds": {rule: round(time - begin, 1) for rule, time in watch.fired.items()}}
+
+
+async def settle(load, receiver, world, limit):
+    """Seconds from the load's end until all that was acknowledged is delivered and the queue is empty; None if it takes longer."""
+    begin = load.now
+    while load.now < begin + limit:
+        if set(load.known) <= receiver.seen and await world.queue_depth() == 0:
+            return round(load.now - begin, 1)
+        await asyncio.sleep(0.2)
+    return None

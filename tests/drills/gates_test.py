@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""Figures of requests that are written down here, gates that hold and that do not, and alerts on scrapes."""
+import unittest
+
+import alerts
+import gates
+import history
+from clients import Request
+
+VERDICT = history.Verdict(10, [], [], 0, [], 0)
+
+
+def steady(begin, end, seconds=0.01, ok=True, rate=100):
+    return [Request(begin + n / rate, seconds, ok) for n in range(int((end - begin) * rate))]
+
+
+class Figures(unittest.TestCase):
+    def test_the_fault_is_compared_with_what_was_before(self):
+        requests = steady(0, 5) + steady(5, 7, 0.04) + steady(7, 8, 1, ok=False) + steady(8, 20)
+        figures = gates.measure(requests, 5, 8, 20, VERDICT)
+        self.assertEqual((figures["p99_ratio"], figures["errors_percent"]), (4.0, 5.0))
+        self.assertAlmostEqual(figures["goodput_share"], 2 / 3, 2)
+        self.assertEqual(figures["p99_recovery_seconds"], 0)
+
+    def test_recovery_lasts_until_the_last_failure_was_known(self):
+        requests = steady(0, 5) + steady(5, 6, ok=False) + steady(6, 7.5, 0.5, ok=False) + steady(7.5, 20)
+        figures = gates.measure(requests, 5, 6, 20, VERDICT)
+        self.assertAlmostEqual(figures["recovery_seconds"], 1.99, 2)
+        self.assertEqual(figures["p99_recovery_seconds"], 1.5)
+
+    def test_reads_are_looked_at_by_themselves(self):
+        requests = steady(0, 10)
+        for n, request in enumerate(requests):
+            request.kind, request.ok = "read" if n % 2 else "write", n % 2 == 1 or request.sent < 5
+        figures = gates.measure(requests, 5, 6, 10, VERDICT)
+        self.assertEqual((figures["reads_ok_in_fault_percent"], figures["ok_in_fault_percent"]), (100.0, 50.0))
+        self.assertEqual((figures["read_p99_ratio"], figures["requests_in_fault"]), (1.0, 100))
+
+    def test_every_gate_but_alert_is_a_figure_that_is_measured(self):
+        elsewhere = {"settle_seconds", "closed_seconds", "bad_exits", "unlive", "early_alerts"}  # drill.py and faults.py
+        figures = gates.measure(steady(0, 20), 5, 6, 20, VERDICT)
+        self.assertEqual({*gates.MOST, *gates.LEAST} - set(figures) - elsewhere, set())
+
+    def test_slow_for_ever_is_no_recovery(self):
+        self.assertIsNone(gates.measure(steady(0, 5) + steady(5, 20, 0.02), 5, 6, 20, VERDICT)["p99_recovery_seconds"])
+
+
+class Gates(unittest.TestCase):
+    good = {"lost": 0, "unexpected": 0, "stored_twice": 0, "unlive": 0, "early_alerts": 0, "alerts": ["NodeDown"], "goodput_share": 0.9,
+            "settle_seconds": None}
+
+    def broken(self, wanted, **changed):
+        return [gate for gate, _, _, holds in gates.judge({**self.good, **changed}, wanted) if not holds]
+
+    def test_what_is_always_wanted(self):
+        self.assertEqual(self.broken({}), [])
+        for gate in gates.ALWAYS:
+            self.assertEqual(self.broken({}, **{gate: 1}), [gate])
+
+    def test_limits_hold_in_their_direction(self):
+        self.assertEqual(self.broken({"goodput_share": 0.9}), [])
+        self.assertEqual(self.broken({"goodput_share": 0.91}), ["goodput_share"])
+
+    def test_the_alert_must_name_the_cause(self):
+        self.assertEqual(self.broken({"alert": "NodeDown"}), [])
+        self.assertEqual(self.broken({"alert": "BrokerDown"}), ["alert"])
+
+    def test_what_was_not_measured_does_not_hold(self):
+        self.assertEqual(self.broken({"settle_seconds": 100}), ["settle_seconds"])
+        self.assertEqual(self.broken({"p99_ratio": 100}), ["p99_ratio"])
+        with self.assertRaisesRegex(ValueError, "p98"):
+            self.broken({"p98": 1})
+
+
+class Alerts(unittest.TestCase):
+    def fired(self, *scrapes):
+        watch = alerts.Watch([], None)
+        for time, text in enumerate(scrapes):
+            watch.judge("api-1", {"up": text if text in ("refused", "silent") else "ok", "live": 200, "metrics": alerts.parse(text)}, time)
+        return watch.fired
+
+    def test_a_rule_must_hold_twice_in_a_row(self):
+        self.assertEqual(self.fired("", "refused", "", "refused"), {})
+        self.assertEqual(self.fired("", "refused", "refused"), {"NodeDown": 2})
+        self.assertEqual(self.fired("", "silent", "silent"), {"NodeHung": 2})
+
+    def test_failures_of_the_database_are_told_from_those_of_others(self):
+        of = 'dependency_request_duration_seconds_count{{dependency="{}",op="a",outcome="{}"}} {}\n'.format
+        self.assertEqual(self.fired(*(of("database", "failed", n) for n in range(3))), {"DatabaseFailing": 2})
+        self.assertEqual(self.fired(*(of("database", "ok", n) for n in range(3))), {})
+        self.assertEqual(self.fired(*(of("receiver", "failed", n) for n in range(3))), {})
+
+    def test_a_broker_that_never_was_is_not_down(self):
+        self.assertEqual(self.fired("broker_up 0", "broker_up 0", "broker_up 0"), {})
+        self.assertEqual(self.fired("broker_up 1", "broker_up 0", "broker_up 0"), {"BrokerDown": 2})
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -7,7 +7,7 @@ namespace sluice::judge {
 namespace {
 
 TEST(HarmProcess, GoldenValues) {
-  const HarmTest test{{1.1, 1e-4}, 240, 0};
+  const HarmTest test{{1.1, 1e-4}, 240, 0, Effects::Design};
   const struct {
     Counts canary, baseline;
     double log_e;

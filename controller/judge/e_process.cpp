@@ -24,7 +24,8 @@ Grid make_grid(const Prior& prior) {
 }
 
 const Grid& grid(Effects effects) {
-  static const std::array kGrids{make_grid(prior(Effects::Failures)), make_grid(prior(Effects::Latency)), make_grid(prior(Effects::Design))};
+  static const std::array kGrids{make_grid(prior(Effects::Failures)), make_grid(prior(Effects::Latency)),
+                                 make_grid(prior(Effects::Design))};
   return kGrids[static_cast<std::size_t>(effects)];
 }
 

@@ -6,41 +6,38 @@
 namespace sluice::judge {
 namespace {
 
-constexpr double kFirstStart = 0.6;  // prior share of "bad from the first tick on"; the rest is spread evenly
-
 struct Grid {
   std::array<double, HarmProcess::kEffects> odds{};
   std::array<double, HarmProcess::kEffects> log_weight{};
 };
 
-// Evenly spaced in the logarithm, weights proportional to c^(-1/4): small effects are the likelier and the harder ones.
-Grid make_grid(double first, double last) {
+Grid make_grid(const Prior& prior) {
   Grid grid;
   constexpr int n = HarmProcess::kEffects;
   double sum = 0;
   for (std::size_t j = 0; j < n; ++j) {
-    grid.odds[j] = first * std::pow(last / first, static_cast<double>(j) / (n - 1));
-    sum += std::pow(grid.odds[j], -0.25);
+    grid.odds[j] = prior.lowest * std::pow(prior.highest / prior.lowest, static_cast<double>(j) / (n - 1));
+    sum += std::pow(grid.odds[j], -prior.decay);
   }
-  for (std::size_t j = 0; j < n; ++j) grid.log_weight[j] = -0.25 * std::log(grid.odds[j]) - std::log(sum);
+  for (std::size_t j = 0; j < n; ++j) grid.log_weight[j] = -prior.decay * std::log(grid.odds[j]) - std::log(sum);
   return grid;
 }
 
 const Grid& grid(Effects effects) {
-  static const Grid kFailures = make_grid(1.3, 100);
-  static const Grid kLatency = make_grid(1.15, 20);
-  return effects == Effects::Failures ? kFailures : kLatency;
+  static const std::array kGrids{make_grid(prior(Effects::Failures)), make_grid(prior(Effects::Latency)),
+                                 make_grid(prior(Effects::Design))};
+  return kGrids[static_cast<std::size_t>(effects)];
 }
 
-double log_start_share(int tick, int max_ticks) {
-  if (tick == 0) return std::log(kFirstStart);
-  return tick <= max_ticks ? std::log((1 - kFirstStart) / max_ticks) : kLogZero;
+double log_start_share(double first_start, int tick, int max_ticks) {
+  if (tick == 0) return std::log(first_start);
+  return tick <= max_ticks ? std::log((1 - first_start) / max_ticks) : kLogZero;
 }
 
 // ln of the wealth not yet bet after `ticks` ticks.
-double log_unstarted(int ticks, int max_ticks) {
+double log_unstarted(double first_start, int ticks, int max_ticks) {
   if (ticks == 0) return 0;
-  const double left = (1 - kFirstStart) * (1 - static_cast<double>(ticks - 1) / max_ticks);
+  const double left = (1 - first_start) * (1 - static_cast<double>(ticks - 1) / max_ticks);
   return left > 0 ? std::log(left) : kLogZero;
 }
 
@@ -53,16 +50,17 @@ bool informs(const Limit& limit, const Counts& canary, const Counts& baseline) {
 void update(HarmProcess& process, const HarmTest& test, const Counts& canary, const Counts& baseline, double p0_hat, double phi) {
   if (!informs(test.limit, canary, baseline)) return;
   const Grid& effects = grid(test.effects);
+  const double first_start = prior(test.effects).first_start;
   std::array<double, HarmProcess::kEffects> gain, weighted;
   log_e(test.limit, canary, baseline, p0_hat, effects.odds, gain);
-  const double log_start = log_start_share(process.ticks, test.max_ticks);
+  const double log_start = log_start_share(first_start, process.ticks, test.max_ticks);
   for (std::size_t j = 0; j < gain.size(); ++j) {
     process.log_a[j] = log_add(process.log_a[j], log_start) + gain[j] / phi;
     weighted[j] = effects.log_weight[j] + process.log_a[j];
   }
   ++process.ticks;
   const double started = log_sum(weighted);
-  const double unstarted = log_unstarted(process.ticks, test.max_ticks);
+  const double unstarted = log_unstarted(first_start, process.ticks, test.max_ticks);
   const double highest = process.log_e + test.cap;
   process.log_e = log_add(started, unstarted);
   if (test.cap > 0 && process.log_e > highest) {
@@ -70,6 +68,11 @@ void update(HarmProcess& process, const HarmTest& test, const Counts& canary, co
     for (double& a : process.log_a) a -= surplus;
     process.log_e = highest;
   }
+}
+
+bool unusual(const Limit& limit, const Counts& baseline, double p0_hat) {
+  const double usual = std::min(1.0, limit.at(p0_hat)) * baseline.total;
+  return baseline.total > 0 && baseline.bad > usual + 3 * std::sqrt(usual) + 3;
 }
 
 void update(HealthProcess& process, const Limit& limit, const Counts& canary, const Counts& baseline, double p0_hat, double phi) {
@@ -82,9 +85,11 @@ void update(HealthProcess& process, const Limit& limit, const Counts& canary, co
   odds[0] = first;
   for (std::size_t j = 1; j < n; ++j) odds[j] = odds[j - 1] * ratio;
   log_e(limit, canary, baseline, p0_hat, odds, gain);
-  for (std::size_t j = 0; j < n; ++j) process.log_a[j] += gain[j] / phi;
+  HealthProcess next = process;
+  for (std::size_t j = 0; j < n; ++j) next.log_a[j] += gain[j] / phi;
   static const double kLogShare = std::log(static_cast<double>(n));
-  process.log_e = log_sum(process.log_a) - kLogShare;
+  next.log_e = log_sum(next.log_a) - kLogShare;
+  if (next.log_e <= process.log_e || !unusual(limit, baseline, p0_hat)) process = next;
 }
 
 }  // namespace sluice::judge

@@ -2,7 +2,7 @@
 //
 // HarmProcess: evidence that the canary's bad-request probability is above its limit. Whatever the traffic does and
 //   however often one looks, P(log_e ever >= ln(1/alpha)) <= alpha while the canary is acceptable (Ville's inequality).
-//   It mixes over the size of the effect (10 odds multiples) and over the tick at which the harm begins, so that a
+//   It mixes over the size of the effect (10 odds multiples) and over the tick at which the harm begins (Prior), so that a
 //   regression in minute 30 is not buried under half an hour of health. No tick may supply more than `cap` of
 //   log-evidence, so one burst never decides.
 // HealthProcess: evidence that it lies below the (looser) promotion limit; 6 odds multiples below 1, one start.
@@ -37,11 +37,28 @@ struct HarmProcess {
   }
 };
 
-// Which sizes of effect are bet on, as odds multiples of the limit, evenly spaced in the logarithm.
-enum class Effects {
-  Failures,  // 1.3 to 100
-  Latency,   // 1.15 to 20: slow requests are common, and their share rarely jumps as far
+// What is bet on, before anything was seen: which sizes of harm, as odds multiples c of the limit, evenly spaced in the logarithm,
+// with weights proportional to c^-decay, and with `first_start` that it is there from the first tick on. Any prior is valid; these
+// were chosen by measurement (docs/decisions/0013-judge-prior-and-cap.md). A state means nothing under another prior than its own:
+// raise the version of trial_json.cpp with any change.
+struct Prior {
+  double lowest = 0, highest = 0;
+  double decay = 0;
+  double first_start = 0;  // the rest of 1 is spread evenly over the ticks after the first
 };
+enum class Effects {
+  Failures,
+  Latency,  // slow requests are common, and their share rarely jumps as far
+  Design,   // of the first design, which the golden values are of; no trial uses it
+};
+constexpr Prior prior(Effects effects) {
+  switch (effects) {
+    case Effects::Failures: return {1.3, 30, 0.5, 0.8};
+    case Effects::Latency: return {1.15, 20, 0.25, 0.8};
+    case Effects::Design: break;
+  }
+  return {1.3, 100, 0.25, 0.6};
+}
 
 struct HarmTest {
   Limit limit;
@@ -70,7 +87,13 @@ struct HealthProcess {
   friend bool operator==(const HealthProcess&, const HealthProcess&) = default;
 };
 
-// `limit` is the promotion limit; the rest as above. The odds multiples are spread from max(0.02, 0.7 p0_hat / limit) to
+// Whether the baseline fails more in this tick than chance lets it while its rate is within the promotion limit at the guess p0_hat:
+// more than m + 3 sqrt(m) + 3 bad requests where m = limit(p0_hat) * requests. False without a baseline.
+bool unusual(const Limit& limit, const Counts& baseline, double p0_hat);
+
+// `limit` is the promotion limit; the rest as above. In an unusual tick the evidence may fall but not rise: while everything fails,
+// 1.5 times the baseline is far above any canary, and that proves nothing about the days to come. (Valid: what replaces the new
+// value is never more than it.) The odds multiples are spread from max(0.02, 0.7 p0_hat / limit) to
 // 0.9 each tick anew, which is allowed because p0_hat is known beforehand.
 void update(HealthProcess& process, const Limit& limit, const Counts& canary, const Counts& baseline, double p0_hat, double phi);
 

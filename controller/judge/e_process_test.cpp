@@ -7,7 +7,7 @@ namespace sluice::judge {
 namespace {
 
 TEST(HarmProcess, GoldenValues) {
-  const HarmTest test{{1.1, 1e-4}, 240, 0};
+  const HarmTest test{{1.1, 1e-4}, 240, 0, Effects::Design};
   const struct {
     Counts canary, baseline;
     double log_e;
@@ -67,6 +67,24 @@ TEST(HealthProcess, AZeroErrorCanaryPassesAMarginOfATenthPercentAfterAFewThousan
   }
   EXPECT_GT(requests, 2500);
   EXPECT_LT(requests, 4500);
+}
+
+// 10 % of everything fails: the canary, at the margin on normal days, is far below 1.5 times that.
+TEST(HealthProcess, AnOutageOfBothArmsProvesNothing) {
+  const Limit limit{1.5, 5e-4};
+  EXPECT_TRUE(unusual(limit, {675, 68}, 0.001));
+  EXPECT_FALSE(unusual(limit, {675, 5}, 0.001)) << "chance";
+  EXPECT_FALSE(unusual(limit, {0, 0}, 0.001));
+  HealthProcess process;
+  for (int i = 0; i < 8; ++i) process = advance(process, limit, {750, 77}, {6750, 682}, 0.001, 1);
+  EXPECT_LE(process.log_e, 0);
+  HealthProcess healthy;
+  for (int i = 0; i < 20; ++i) healthy = advance(healthy, limit, {750, 0}, {6750, 7}, 0.001, 1);
+  ASSERT_GT(healthy.log_e, 1);
+  const double after = advance(healthy, limit, {750, 75}, {6750, 675}, 0.001, 1).log_e;
+  EXPECT_LE(after, healthy.log_e);
+  EXPECT_GT(after, healthy.log_e - 1) << "nor does it take a proof away";
+  EXPECT_LT(advance(healthy, limit, {750, 300}, {6750, 675}, 0.001, 1).log_e, healthy.log_e) << "but a canary that suffers more does";
 }
 
 TEST(HealthProcess, ACanaryBeyondTheMarginLosesItsEvidence) {

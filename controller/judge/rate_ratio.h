@@ -4,6 +4,7 @@
 // Source: Mantel, Haenszel (1959); for follow-up data Rothman, Greenland, "Modern Epidemiology", ch. 15.
 #pragma once
 
+#include <cmath>
 #include <optional>
 
 #include "controller/judge/counts.h"
@@ -22,8 +23,9 @@ struct RateRatio {
   }
   // Empty while neither arm failed, and while only the canary did (the ratio is then beyond any number).
   std::optional<double> value() const {
-    if (down <= 0) return std::nullopt;
-    return up / down;
+    const double ratio = up / down;
+    if (!(down > 0) || !std::isfinite(ratio)) return std::nullopt;
+    return ratio;
   }
   // Drawn towards 1 by half a failure per arm, so that it always exists.
   double shrunk() const { return (up + 0.5) / (down + 0.5); }

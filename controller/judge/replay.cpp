@@ -5,8 +5,6 @@
 #include <cmath>
 #include <utility>
 
-#include "controller/judge/pod_spread.h"
-
 namespace sluice::judge {
 namespace {
 
@@ -106,7 +104,7 @@ Expected<void> check_windows(const TrialPlan& plan, std::span<const ReplayWindow
 }
 
 double spread_between_pods(std::span<const ReplayWindow> windows, std::size_t slo) {
-  std::vector<std::vector<Counts>> pods;
+  std::vector<std::vector<PodHalves>> pods;
   for (const ReplayWindow& window : windows)
     if (slo < window.pods.size()) pods.push_back(window.pods[slo]);
   return pod_spread(pods);

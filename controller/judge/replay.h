@@ -24,14 +24,15 @@
 #include <string>
 #include <vector>
 
+#include "controller/judge/pod_spread.h"
 #include "controller/judge/trial.h"
 
 namespace sluice::judge {
 
 struct ReplayWindow {
   std::vector<std::vector<SloTick>> ticks;  // [tick][SLO of the plan]; `canary` is the pseudo-canary
-  // [SLO][pod]: requests of each baseline pod over the whole window, for the spread between pods. May be empty.
-  std::vector<std::vector<Counts>> pods;
+  // [SLO][pod]: requests of each baseline pod in the two halves of the window, for the spread between pods. May be empty.
+  std::vector<std::vector<PodHalves>> pods;
 };
 
 inline constexpr int kMinReplays = 19;  // fewer vouch for less than 5 %

@@ -202,20 +202,57 @@ TEST(Replay, ThePlanOfACalibratedRunHasItsOwnDigest) {
 TEST(PodSpread, IsWhatPodsDifferByBeyondChance) {
   std::mt19937_64 random(80);
   std::normal_distribution<double> effect(0, 0.2);
-  std::vector<std::vector<Counts>> spread, equal;
+  std::vector<std::vector<PodHalves>> spread, equal;
   for (int w = 0; w < 60; ++w) {
     for (auto* windows_of : {&spread, &equal}) {
       auto& pods = windows_of->emplace_back();
       for (int p = 0; p < 10; ++p) {
         const double rate = 0.01 * (windows_of == &spread ? std::exp(effect(random)) : 1);
-        pods.push_back({50000, static_cast<double>(std::poisson_distribution<int>(50000 * rate)(random))});
+        std::poisson_distribution<int> bad(25000 * rate);
+        const auto half = [&] { return Counts{25000, static_cast<double>(bad(random))}; };
+        pods.push_back({half(), half()});
       }
     }
   }
   EXPECT_NEAR(pod_spread(spread), 0.2, 0.03);
   EXPECT_LT(pod_spread(equal), 0.02);
   EXPECT_EQ(pod_spread({}), 0);
-  EXPECT_EQ(pod_spread(std::vector<std::vector<Counts>>{{{1000, 10}}}), 0);
+  EXPECT_EQ(pod_spread(std::vector<std::vector<PodHalves>>{{{{1000, 10}, {1000, 10}}}}), 0);
+}
+
+// Windows of ten pods of which each has `expected` bad requests in a half, in bursts of geometric size, mean 5.
+std::vector<std::vector<PodHalves>> bursty_pods(std::mt19937_64& random, double expected, double tau) {
+  std::normal_distribution<double> effect(0, 1);
+  std::geometric_distribution<int> more(0.2);
+  std::vector<std::vector<PodHalves>> windows(99);
+  for (auto& pods : windows)
+    for (int p = 0; p < 10; ++p) {
+      std::poisson_distribution<int> bursts(expected / 5 * std::exp(tau * effect(random)));
+      const auto half = [&] {
+        double bad = 0;
+        for (int i = bursts(random); i > 0; --i) bad += 1 + more(random);
+        return Counts{20000, bad};
+      };
+      pods.push_back({half(), half()});
+    }
+  return windows;
+}
+
+// The variance of whole windows would make 0.5 of these: a pod with a burst more than another is not another pod.
+TEST(PodSpread, BurstsAreNotDifferencesBetweenPods) {
+  std::mt19937_64 random(83);
+  int counted = 0;
+  for (int i = 0; i < 50; ++i) {
+    const double tau = pod_spread(bursty_pods(random, 18, 0));
+    EXPECT_LT(tau, 0.25);
+    counted += tau > 0;
+  }
+  EXPECT_LE(counted, 5);
+}
+
+TEST(PodSpread, WhatStaysIsFoundAmongBursts) {
+  std::mt19937_64 random(84);
+  for (const double tau : {0.2, 0.5}) EXPECT_NEAR(pod_spread(bursty_pods(random, 90, tau)), tau, 0.25 * tau) << tau;
 }
 
 TEST(PodSpread, WidensTheLimitAsTheDesignSays) {

@@ -148,7 +148,8 @@ SloRules slo_rules(const TrialPlan& plan, std::size_t slo) {
   rules.kind = from.kind;
   rules.questions = questions(from);
   rules.alpha = plan.alpha;
-  const double cap = plan.fail_ticks > 1 ? std::log(1 / plan.alpha) / plan.fail_ticks : 0;
+  // fail_ticks - 1 ticks must not be enough: at most 1 / (fail_ticks - 1/2) of what is needed in each, 2/3 for two ticks.
+  const double cap = plan.fail_ticks > 1 ? std::log(1 / plan.alpha) / (plan.fail_ticks - 0.5) : 0;
   const Effects effects = from.kind == Kind::LatencyDistribution ? Effects::Latency : Effects::Failures;
   for (int i = 0; i < rules.questions; ++i) {
     const auto at = static_cast<std::size_t>(i);

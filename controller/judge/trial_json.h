@@ -1,8 +1,8 @@
 // The state of a trial as text, for the status of an object: opaque to everybody else, bit for bit the same after reading.
 //
 // One JSON object with a version, the digest of the plan and rows of numbers per SLO (null = minus infinity): 1 to 2 KB per SLO
-// with one question, 4 to 6 KB with seven latency bounds. States of version 1 (before distributions and gauges) are read as well. A
-// state of another version, of another plan, or of a wrong shape is refused, never misread.
+// with one question, 4 to 6 KB with seven latency bounds. A state of another version (1 and 2 bet with another prior), of another
+// plan, or of a wrong shape is refused, never misread: the run then begins anew.
 #pragma once
 
 #include <string>

@@ -11,63 +11,6 @@
 namespace sluice::judge {
 namespace {
 
-// As the first release wrote it after twelve ticks, one of them without data and the last without baseline.
-constexpr const char* kVersion1 =
-    R"({"failed":false,"peak":-0.08281277995931058,"plan":"ltfthqcc6x","slos":[[-0.323298796201705,-0.15332643815644398,-0.2406)"
-    R"(55023090949,-0.6543453642327848,-1.4436600202269303,-2.623550160858003,-4.1695107085457055,-5.931704721229148,-7.3113357)"
-    R"(76863009,-8.17808028185477,10,-0.1940909294296408,-1.311799148074921,-3.8663225072413505,-7.102150817735735,-8.491798696)"
-    R"(508003,-9.896719795677487,-11.83417293007281,-14.70394967066022,-18.92166663591116,-24.883989996028532,-32.8951257883849)"
-    R"(3,12,-0.8263186482128672,-0.7374895825891347,-0.5670267126703421,-0.41064983610729433,-0.27057011521032426,-0.1492702925)"
-    R"(8178307,-0.04950910015265056,-0.33670452389728966,7242.131725185191,10.729084037311393,5.323531641095203,0.6777223155800)"
-    R"(808,0.0,11.0,2.0,0.0,0.0,0.0,0.0,1.0,0.8900623581003326,0.6899931537006091,4.0,3.1527160067697606,2.4791551138697976,11,)"
-    R"(3.6,1.0999999999999999,-13.10116514635469,-12.456617068054879,-11.204656020753053,-9.423837214482491,-7.242198905287522,)"
-    R"(-4.8465359790117235,-2.4851116698052933,-0.44861419132682767,0.9856236966623908,1.6362695124331466,1.4774027343100549,0.)"
-    R"(6263068689325417,-0.7264703534332223,-2.387753361681091,-4.198437138181332,-6.03983653306455,-7.826238374940512,-9.49516)"
-    R"(5275947093,-10.999765687598236,-12.303928863154065,-13.379483052429938,-14.20471696013861,-14.763659131267554,-15.045758)"
-    R"(251778151,900.0,4.0,7425.0,11.0,75.0,0.0,0.0,0.0,1,12,0],[-0.8330267836707688,-4.124277397052792,-7.756666722769935,-9.3)"
-    R"(87206456562298,-11.515239035700223,-14.514666932047742,-18.81227068553349,-24.859363573360522,-33.00193809131714,-43.323)"
-    R"(1518482886,10,-0.7648682583956214,null,null,null,null,null,null,null,null,null,null,0,0.0,-1.4947872027947244,-0.7887579)"
-    R"(549920658,-0.24630185689440942,0.11484752475475951,0.27574968368045033,0.2163363026102999,-0.15448624732024285,7242.1317)"
-    R"(25185191,231.20639073153666,0.08816637765282706,0.0008394096927605574,0.0,11.0,2.0,0.0,0.0,0.0,0.0,9.0,8.97153461772073,)"
-    R"(7.623371528955962,33.0,33.08377563725488,28.07703218429942,11,29.699999999999996,23.700000000000003,-397.6701378564089,-)"
-    R"(383.29898835699737,-355.2725045441053,-315.0986358954665,-265.2209915875499,-209.18338803431877,-151.67555416013843,-98.)"
-    R"(18656954909608,-53.99642457688826,-22.683485804569738,-5.049706540861621,0.6653688983786084,-2.468311619390878,-11.33660)"
-    R"(4751817028,-23.435531458897614,-36.97940647835058,-50.76077664371604,-63.96943086340459,-76.05004196466054,-86.609308244)"
-    R"(39868,-95.36112890895728,-102.09620911194463,-106.66598323080645,-108.97448330998222,825.0,33.0,7425.0,237.0,0.0,0.0,0.0)"
-    R"(,0.0,0,11,0]],"ticks":12,"version":1})";
-
-TrialPlan first_plan() {
-  TrialPlan plan;
-  plan.slos = {{.name = "errors", .objective = 0.999},
-               {.name = "latency", .kind = SloPlan::Kind::Latency, .relative = 0.2, .limit_text = "250ms"}};
-  return plan;
-}
-
-TEST(TrialJson, AStateOfTheFirstReleaseIsReadAndGoesOnAsItWouldHave) {
-  const TrialPlan plan = first_plan();
-  auto trial = from_json(plan, kVersion1);
-  ASSERT_TRUE(trial) << to_string(trial.error());
-  EXPECT_EQ(trial->ticks, 12);
-  EXPECT_EQ(trial->slos[1].covered, 11);
-  EXPECT_EQ(trial->slos[0].waiting_canary, 75);
-  for (int i = 0; i < 5; ++i) trial = advance(plan, *trial, std::vector<SloTick>{{{75, i * 2.0}, {675, 1}}, {{75, 3}, {675, 21}}});
-  const Verdict v = verdict(plan, *trial);
-  EXPECT_NEAR(v.peak_evidence, 132.54647200438689, 1e-8);  // of the first release
-  EXPECT_TRUE(trial->failed && trial->held);
-  EXPECT_EQ(v.slos[1].message,
-            "latency: 4% of 1,200 canary requests took longer than 250ms, baseline 3.17% of 10,800: 1.3x [0.64, 2.3] on average so far. "
-            "Evidence 0.45:1 against \"at most 1.2x the baseline + 0.01 pp\" (fails at 100:1). Not yet proven \"at most 1.5x the baseline "
-            "+ 0.05 pp\": 0.81:1 of 20:1, about 2,024 more canary requests if it is as good as the baseline.");
-}
-
-TEST(TrialJson, AStateOfTheFirstReleaseThatIsDamagedIsRefused) {
-  const std::string text = kVersion1;
-  for (std::size_t cut = 1; cut < text.size(); cut += 13) EXPECT_FALSE(from_json(first_plan(), text.substr(0, cut)));
-  std::string longer = text;
-  longer.insert(longer.find("\"slos\":[[") + 9, "0.5,");
-  EXPECT_EQ(from_json(first_plan(), longer).error().kind, Error::Kind::Corrupt);
-}
-
 TrialPlan plan_of_all_kinds() {
   TrialPlan plan;
   plan.slos = {{.name = "errors", .objective = 0.999},
@@ -75,6 +18,23 @@ TrialPlan plan_of_all_kinds() {
                {.name = "memory", .kind = SloPlan::Kind::Gauge, .threshold = 500},
                {.name = "queue", .kind = SloPlan::Kind::GaugeComparison, .absolute = 1}};
   return plan;
+}
+
+// The same plan and rows of the same shape, but wealth of bets that are not made any more.
+TEST(TrialJson, AStateThatBetWithAnotherPriorIsRefusedNeverMisread) {
+  Trial trial = *begin(plan_of_all_kinds());
+  const std::string now = to_json(trial);
+  ASSERT_TRUE(from_json(plan_of_all_kinds(), now));
+  const std::size_t at = now.find("\"version\":3");
+  ASSERT_NE(at, std::string::npos);
+  for (const char* version : {"1", "2", "4"}) {
+    std::string other = now;
+    other.replace(at, 11, std::string("\"version\":") + version);
+    const auto read = from_json(plan_of_all_kinds(), other);
+    ASSERT_FALSE(read) << version;
+    EXPECT_EQ(read.error().kind, Error::Kind::Invalid);
+    EXPECT_THAT(read.error().message, testing::HasSubstr("start a new trial"));
+  }
 }
 
 TEST(TrialJson, EveryKindComesBackBitForBitAtEveryTick) {

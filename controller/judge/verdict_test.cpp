@@ -169,6 +169,7 @@ TEST(Verdict, ADistributionShowsWhereItsQuantilesLie) {
   plan.slos = {{.name = "latency",
                 .kind = SloPlan::Kind::LatencyDistribution,
                 .bounds = {{0.1, 0.5, 1.05, 1.3}, {0.5, 0.05, 1.2, 1.6}, {1, 0.005, 1.3, 1.6}}}};
+  plan.fail_ticks = 3;  // a trial that has failed counts no more
   SloTick tick{{1000, 0}, {4000, 0}};
   tick.canary_above = {520, 160, 30};
   tick.baseline_above = {2000, 200, 20};

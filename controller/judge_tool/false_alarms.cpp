@@ -33,7 +33,7 @@ judge::ReplayWindow window_of(const History& history, std::size_t first, std::si
                               const std::vector<std::string>& baseline) {
   judge::ReplayWindow window;
   window.ticks.assign(count, std::vector<judge::SloTick>(history.slos.size()));
-  window.pods.assign(history.slos.size(), std::vector<judge::Counts>(baseline.size()));
+  window.pods.assign(history.slos.size(), std::vector<judge::PodHalves>(baseline.size()));
   for (std::size_t s = 0; s < history.slos.size(); ++s)
     for (std::size_t t = 0; t < count; ++t) {
       const PodTick& all = history.slos[s][first + t];
@@ -43,7 +43,7 @@ judge::ReplayWindow window_of(const History& history, std::size_t first, std::si
       for (std::size_t p = 0; p < baseline.size(); ++p)
         if (const auto found = all.find(baseline[p]); found != all.end()) {
           of_baseline.insert(*found);
-          window.pods[s][p] += found->second;
+          (2 * t < count ? window.pods[s][p].first : window.pods[s][p].second) += found->second;
         }
       window.ticks[t][s] = paired(&of_canary, &of_baseline);
     }

@@ -19,8 +19,8 @@ namespace sluice::judge_tool {
 struct Efficiency {
   double fail = 0, fail_slow = 0, pass = 0;
 };
-inline constexpr Efficiency kCalibrated{1.6, 3.3, 1.1};
-inline constexpr Efficiency kUncalibrated{2.8, 5.1, 1.7};
+inline constexpr Efficiency kCalibrated{1.3, 3.1, 1.1};
+inline constexpr Efficiency kUncalibrated{2.5, 4.7, 1.7};
 
 struct Situation {
   double rate = 50;     // requests per second of both arms

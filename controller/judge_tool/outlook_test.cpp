@@ -143,10 +143,10 @@ TEST(Outlook, AdviceGivesNumbersThatHoldWhatTheyPromise) {
   Situation s = situation(50, 0.001);
   EXPECT_THAT(advice(s, 0.5, 5), IsEmpty());
   const auto lines = advice(s, 0.05, 2);
-  EXPECT_THAT(lines, Contains(HasSubstr("Higher weight: at 25% it takes")));
+  EXPECT_THAT(lines, Contains(HasSubstr("Higher weight: at 20% it takes")));
   EXPECT_THAT(lines, Contains(HasSubstr("which is in time")));
-  EXPECT_LE(*seconds_to_fail(s, 0.25, 2), s.max_seconds);
-  EXPECT_GT(*seconds_to_fail(s, 0.20, 2), s.max_seconds);
+  EXPECT_LE(*seconds_to_fail(s, 0.20, 2), s.max_seconds);
+  EXPECT_GT(*seconds_to_fail(s, 0.15, 2), s.max_seconds);
   EXPECT_THAT(lines, Contains(HasSubstr("Longer: maxDuration of")));
   EXPECT_THAT(lines, Contains(HasSubstr("More traffic:")));
   const double ratio = *smallest_ratio(s, 0.05, s.max_seconds);

@@ -82,7 +82,7 @@ Replays replay(const Scenario& scenario, std::uint64_t seed, std::string_view na
   replays.windows = windows;
   // The spread between pods must be known before evidence is weighed.
   std::vector<judge::ReplayWindow> first;
-  std::vector<std::vector<judge::Counts>> pods;
+  std::vector<std::vector<judge::PodHalves>> pods;
   for (int i = 0; i < std::min(windows, kSpreadWindows); ++i) {
     first.push_back(draw(i));
     pods.push_back(first.back().pods[0]);

@@ -81,8 +81,8 @@ double Traffic::pod_factor(const Pod& pod) const {
   return 1;
 }
 
-std::vector<judge::Counts> Traffic::pods() const {
-  std::vector<judge::Counts> all;
+std::vector<judge::PodHalves> Traffic::pods() const {
+  std::vector<judge::PodHalves> all;
   for (const Pod& pod : pods_) all.push_back(pod.all);
   return all;
 }
@@ -117,7 +117,7 @@ Traffic::Drawn Traffic::draw(const Arm& arm, double outage, judge::Counts& count
     drawn.probability += share * probability;
     judge::Counts read = scenario_.model == Model::CounterResets ? restarted(pod, share * arm.requests, probability)
                                                                  : draw(share * arm.requests, probability);
-    pod.all += read;
+    (tick_ <= middle_ ? pod.all.first : pod.all.second) += read;
     if (scenario_.model == Model::MissingScrapes) {
       pod.late += read;
       if (random_.uniform() < kMissing) continue;
@@ -154,8 +154,10 @@ Tick Traffic::next() {
   const int canaries = canary_pods();
   Arm canary{requests * w, t >= scenario_.onset ? scenario_.canary.at(base) : base, 0, canaries};
   Arm baseline{requests * (1 - w), base, w > 0 ? canaries : 0, Scenario::kPods};
-  if (tick.new_weight)
+  if (tick.new_weight) {
     for (Pod& pod : pods_) pod.all = {};
+    middle_ = t + scenario_.ticks / (model == Model::WeightSteps ? 8 : 2);
+  }
   if (t == 0) {  // the canary's pods are new, and its first tick begins with a scrape
     for (Pod& pod : pods_) pod.late = {};
     late_ = {};

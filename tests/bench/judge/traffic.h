@@ -20,6 +20,7 @@
 
 #include "controller/judge/counts.h"
 #include "controller/judge/e_variable.h"
+#include "controller/judge/pod_spread.h"
 #include "tests/bench/judge/random.h"
 
 namespace sluice::bench {
@@ -67,14 +68,14 @@ class Traffic {
 
   // The next tick: `history` ticks without a canary come first, then `ticks` with one (it does not end there).
   Tick next();
-  // Requests of each pod since the weight last changed (pods whose shares of a drifting day differ cannot be compared); the canary's
-  // pods first.
-  std::vector<judge::Counts> pods() const;
+  // Requests of each pod since the weight last changed (pods whose shares of a drifting day differ cannot be compared), in the two
+  // halves of the stretch that ends with the next change or with the scenario; the canary's pods first.
+  std::vector<judge::PodHalves> pods() const;
 
  private:
   struct Pod {
     double log_rate = 0;    // in standard deviations
-    judge::Counts all;      // since the weight last changed
+    judge::PodHalves all;   // since the weight last changed
     judge::Counts scraped;  // CounterResets: the counters at the last scrape
     judge::Counts late;     // MissingScrapes: counted since the last scrape
   };
@@ -99,6 +100,7 @@ class Traffic {
   Scenario scenario_;
   Random random_;
   int tick_;
+  int middle_ = 0;  // tick from which pods are counted as of the second half
   int outage_ = 0;
   double phase_requests_ = 0, phase_errors_ = 0;
   std::array<Pod, Scenario::kPods> pods_;

@@ -208,13 +208,14 @@ class Layered : public Cached {
         }, {clock, [] { return 0.5; }, metrics}};
   // Waits for the thread of L2, which has called the loader then.
   std::string read_through(ReadCache& from, const Expected<Read>& stored) {
-    std::promise<std::string> answer;
-    from.read("k", [&](const Expected<Read>& found) { answer.set_value(found ? found->body : "failed"); },
+    // Shared: who sets it may still be about it when it was read.
+    const auto answer = std::make_shared<std::promise<std::string>>();
+    from.read("k", [answer](const Expected<Read>& found) { answer->set_value(found ? found->body : "failed"); },
               [&](const ReadCache::FlightPtr& flight) {
                 ++loads;
                 flight->finish(stored);
               });
-    return answer.get_future().get();
+    return answer->get_future().get();
   }
   ReadCache with_l2(std::size_t bytes) { return {{"things", bytes, kTtl}, {clock, [] { return 0.5; }, metrics, &l2}}; }
 };
@@ -235,6 +236,7 @@ TEST_F(Layered, ARedisThatIsDownIsNoError) {
   ReadCache one = with_l2(0);
   for (int i = 0; i < 5; ++i) EXPECT_EQ(read_through(one, Read{"stored", 0}), "stored");
   EXPECT_EQ(loads, 5);
+  l2.end();  // its thread may still be in the cache
 }
 
 TEST_F(Layered, L2WorksWithoutL1AndKeepsNothingThatMayChange) {
@@ -242,6 +244,7 @@ TEST_F(Layered, L2WorksWithoutL1AndKeepsNothingThatMayChange) {
   EXPECT_EQ(read_through(one, Read{"for now", 0, false}), "for now");
   EXPECT_EQ(read_through(one, Read{"stored", 0}), "stored");
   EXPECT_EQ(read_through(one, away()), "stored");
+  l2.end();
 }
 
 }  // namespace

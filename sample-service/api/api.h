@@ -10,6 +10,7 @@
 #include "common/http/server.h"
 #include "common/telemetry/metrics.h"
 #include "sample-service/api/meter.h"
+#include "sample-service/cache/l2.h"
 #include "sample-service/domain/message.h"
 #include "sample-service/store/executor.h"
 #include "sample-service/store/store.h"
@@ -21,6 +22,12 @@ namespace courier {
 struct Identity {
   std::string version = "dev";
   std::string pod = "local";
+};
+
+struct CacheOptions {
+  std::size_t bytes = 0;  // of this process; 0: none
+  Duration ttl{1'600};    // of what changes; with its jitter (L1::kJitter) less than 2 s
+  L2* l2 = nullptr;       // of delivered messages; null: none
 };
 
 struct ApiParts {
@@ -36,6 +43,7 @@ struct ApiParts {
   sluice::metrics::Registry& metrics;
   Meter& meter;
   std::function<void(const std::string& id)> stored = nullptr;  // a new message waits; on the executor's thread
+  CacheOptions cache{};
 };
 
 struct ApiContext;

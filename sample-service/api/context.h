@@ -14,12 +14,21 @@ struct ApiContext {
 
   ApiParts parts;
   StoreCalls calls;
+  // Half of the bytes each. What one tenant may read is never another's answer: its id is part of the key.
+  ReadCache endpoints{{"endpoints", parts.cache.bytes / 2, parts.cache.ttl}, {parts.clock, parts.random, parts.metrics}};
+  ReadCache messages{{"messages", parts.cache.bytes / 2, kDeliveredTtl}, {parts.clock, parts.random, parts.metrics, parts.cache.l2}};
+
+  // What was delivered everywhere never changes again, so only its bytes end its stay early.
+  static constexpr Duration kDeliveredTtl{60'000};
 
   void idempotency(const std::string& result) {
     parts.metrics.counter("idempotency_requests_total", "Requests with an idempotency key by what became of them.", {{"result", result}})
         .add();
   }
 };
+
+// What a call is about, for the caches.
+inline std::string cache_key(const CallPtr& call) { return call->tenant + "/" + call->ids[0]; }
 
 using OrderedJson = nlohmann::ordered_json;
 

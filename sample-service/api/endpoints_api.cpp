@@ -47,11 +47,15 @@ OrderedJson json_of(const Endpoint& endpoint) {
           {"updated", sluice::format_time(endpoint.updated)}};
 }
 
+Response versioned(Response answer, long long version) {
+  answer.headers["ETag"] = tag_of(version);
+  return answer;
+}
+
 Response endpoint_answer(int status, const Endpoint& endpoint, bool with_secret = false) {
   OrderedJson json = json_of(endpoint);
   if (with_secret) json["secret"] = endpoint.secret;
-  Response answer = json_answer(status, json);
-  answer.headers["ETag"] = tag_of(endpoint.version);
+  Response answer = versioned(json_answer(status, json), endpoint.version);
   if (with_secret) answer.headers["Cache-Control"] = "no-store";
   return answer;
 }
@@ -153,10 +157,16 @@ void list_endpoints(ApiContext& api, const CallPtr& call, const IncomingRequest&
 }
 
 void get_endpoint(ApiContext& api, const CallPtr& call, ReplyPtr reply) {
-  api.calls.run(call, std::move(reply), [&api, call] {
-    const auto found = api.parts.store.endpoint(call->tenant, call->ids[0]);
-    return found ? endpoint_answer(200, *found) : refused(found.error());
-  });
+  api.calls.read(call, std::move(reply),
+                 {api.endpoints, cache_key(call),
+                  [&api, call]() -> Expected<Read> {
+                    const auto found = api.parts.store.endpoint(call->tenant, call->ids[0]);
+                    if (!found) return tl::make_unexpected(found.error());
+                    return Read{json_answer(200, json_of(*found)).body, found->version};  // without its secret
+                  },
+                  [](const Expected<Read>& found) {
+                    return found ? versioned(json_answer(200, found->body), found->version) : refused(found.error());
+                  }});
 }
 
 void patch_endpoint(ApiContext& api, const CallPtr& call, const IncomingRequest& in, ReplyPtr reply) {
@@ -183,6 +193,9 @@ void patch_endpoint(ApiContext& api, const CallPtr& call, const IncomingRequest&
     if (const auto applied = apply(body, api, *endpoint); !applied) return refused(applied.error());
     endpoint->updated = now;
     const auto updated = api.parts.store.update_endpoint(*endpoint);
+    // Before the answer: who knows of the change reads it here. After an error it may have been made, or another one was.
+    if (updated) api.endpoints.announce(cache_key(call), updated->version);
+    else api.endpoints.forget(cache_key(call));
     return updated ? endpoint_answer(200, *updated) : refused(updated.error());
   });
 }
@@ -193,6 +206,7 @@ void delete_endpoint(ApiContext& api, const CallPtr& call, const IncomingRequest
   if (!version) return reply->send(problem(version.error()));
   api.calls.run(call, std::move(reply), [&api, call, version = *version, now = in.received] {
     const auto deleted = api.parts.store.delete_endpoint(call->tenant, call->ids[0], version, now);
+    api.endpoints.forget(cache_key(call));
     return deleted ? Response{204, {}, ""} : refused(deleted.error());
   });
 }

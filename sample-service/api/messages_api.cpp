@@ -105,6 +105,7 @@ void replay_message(ApiContext& api, const CallPtr& call, const IncomingRequest&
   api.calls.run(call, std::move(reply), [&api, call, once = std::move(once), id]() mutable {
     once.patience = std::min(kPatience, call->deadline.left(api.parts.clock.monotonic()));
     const auto stored = api.parts.store.replay(once, id);
+    api.messages.forget(cache_key(call));  // nobody joins a load that began before
     if (stored && !stored->replayed && api.parts.stored) api.parts.stored(id);
     // Not the request is wrong but the state of the message: nothing of it is dead.
     if (!stored && stored.error().is(Error::Kind::Invalid)) return problem(409, stored.error().message);
@@ -136,17 +137,23 @@ void list_dead_letters(ApiContext& api, const CallPtr& call, const IncomingReque
 void get_message(ApiContext& api, const CallPtr& call, const IncomingRequest& in, ReplyPtr reply) {
   const auto known = in.request.headers.find("If-None-Match");
   const std::string known_tag = known == in.request.headers.end() ? "" : known->second;
-  api.calls.run(call, std::move(reply), [&api, call, known_tag] {
-    const auto found = api.parts.store.lookup(call->tenant, call->ids[0]);
-    if (!found) return problem(found.error());
-    Response answer = json_answer(200, to_json(*found));
-    const std::string tag = "\"" + sluice::sha256_hex(answer.body).substr(0, 16) + "\"";
-    if (known_tag == tag) answer = {304, {}, ""};
-    answer.headers["ETag"] = tag;
-    // What was delivered everywhere never changes again; a dead delivery may be tried again.
-    answer.headers["Cache-Control"] = found->state() == State::Delivered ? "private, max-age=3600, immutable" : "private, no-cache";
-    return answer;
-  });
+  api.calls.read(call, std::move(reply),
+                 {api.messages, cache_key(call),
+                  [&api, call]() -> Expected<Read> {
+                    const auto found = api.parts.store.lookup(call->tenant, call->ids[0]);
+                    if (!found) return tl::make_unexpected(found.error());
+                    // What was delivered everywhere never changes again; a dead delivery may be tried again.
+                    return Read{json_answer(200, to_json(*found)).body, 0, found->state() == State::Delivered};
+                  },
+                  [known_tag](const Expected<Read>& found) {
+                    if (!found) return problem(found.error());
+                    Response answer = json_answer(200, found->body);
+                    const std::string tag = "\"" + sluice::sha256_hex(answer.body).substr(0, 16) + "\"";
+                    if (known_tag == tag) answer = {304, {}, ""};
+                    answer.headers["ETag"] = tag;
+                    answer.headers["Cache-Control"] = found->keep ? "private, max-age=3600, immutable" : "private, no-cache";
+                    return answer;
+                  }});
 }
 
 }  // namespace courier

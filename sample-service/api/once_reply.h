@@ -17,12 +17,16 @@ class OnceReply {
     const std::lock_guard lock(mutex_);
     return std::move(inner_);
   }
+  bool taken() const {
+    const std::lock_guard lock(mutex_);
+    return inner_ == nullptr;
+  }
   void send(sluice::http::Response response) {
     if (const auto first = take()) first->send(std::move(response));
   }
 
  private:
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   sluice::http::ReplyPtr inner_;
 };
 

@@ -34,6 +34,77 @@ void StoreCalls::run(const CallPtr& call, sluice::http::ReplyPtr reply, std::fun
   });
 }
 
+struct StoreCalls::Reading {
+  Reading(CallPtr of, sluice::http::ReplyPtr reply, CachedRead read, Duration at)
+      : call(std::move(of)), once(std::move(reply)), what(std::move(read)), posted(at) {}
+  const CallPtr call;
+  OnceReply once;
+  const CachedRead what;
+  const Duration posted;
+};
+
+void StoreCalls::read(const CallPtr& call, sluice::http::ReplyPtr reply, CachedRead what) {
+  if (!what.cache.on()) {
+    return run(call, std::move(reply), [load = std::move(what.load), answer = std::move(what.answer)] { return answer(load()); });
+  }
+  const auto reading = std::make_shared<Reading>(call, std::move(reply), std::move(what), clock_.monotonic());
+  ask(reading);
+  if (reading->once.taken()) return;
+  const Duration left = call->deadline.left(reading->posted);
+  const std::weak_ptr waiting = reading;
+  if (reading->what.cache.has(reading->what.key)) {
+    watch_.after(left / 2, [this, waiting] {
+      if (const auto late = waiting.lock()) answer_instead(*late);
+    });
+  }
+  watch_.after(left, [this, waiting] {
+    const auto late = waiting.lock();
+    if (late && !answer_instead(*late)) refuse_late(late->once, *late->call->route, late->call->deadline.timeout);
+  });
+}
+
+void StoreCalls::ask(const std::shared_ptr<Reading>& reading) {
+  const CachedRead& what = reading->what;
+  what.cache.read(
+      what.key,
+      [this, reading](const Expected<Read>& found) {
+        if (reading->once.taken()) return;
+        // Whoever was to load for all had less time than this one may have.
+        if (!found && found.error().is(sluice::Error::Kind::Cancelled)) return ask(reading);
+        reading->once.send(reading->what.answer(found));
+      },
+      [this, reading](const ReadCache::FlightPtr& flight) { load(reading, flight); });
+}
+
+void StoreCalls::load(const std::shared_ptr<Reading>& reading, const ReadCache::FlightPtr& flight) {
+  // Its own request is answered before the load is given up: only the others are to ask again.
+  const bool taken = executor_.try_post([this, reading, flight] {
+    const Duration now = clock_.monotonic();
+    const RequestDeadline& deadline = reading->call->deadline;
+    waited_.observe(sluice::seconds(now - reading->posted));
+    const bool late = deadline.expired(now);
+    if (!late && !deadline.waited_too_long(reading->posted, now)) return flight->finish(reading->what.load());
+    if (!answer_instead(*reading)) {
+      if (late) refuse_late(reading->once, *reading->call->route, deadline.timeout);
+      else refuse(reading->once, *reading->call->route, 503, "queue_age", "the request waited too long for the database; try again");
+    }
+    flight->abandon();
+  });
+  if (taken) return;
+  if (!answer_instead(*reading)) {
+    refuse(reading->once, *reading->call->route, 503, "queue_full", "too many requests wait for the database; try again");
+  }
+  flight->abandon();
+}
+
+bool StoreCalls::answer_instead(Reading& reading) {
+  if (reading.once.taken()) return true;
+  const auto copy = reading.what.cache.instead(reading.what.key);
+  if (!copy) return false;
+  reading.once.send(reading.what.answer(*copy));
+  return true;
+}
+
 void StoreCalls::refuse_late(OnceReply& reply, const Route& route, Duration timeout) {
   refuse(reply, route, 504, "deadline",
          "not done within the " + sluice::format_duration(timeout) + " that the request allows (X-Request-Timeout-Ms)");

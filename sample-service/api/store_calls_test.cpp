@@ -2,6 +2,7 @@
 
 #include <future>
 #include <latch>
+#include <stdexcept>
 
 #include <gtest/gtest.h>
 
@@ -57,6 +58,70 @@ class ToTheStore : public ::testing::Test {
 };
 
 constexpr Duration kLong{60'000};
+
+// Reads of one endpoint, which `stored` says.
+class ThroughTheCache : public ToTheStore {
+ protected:
+  static Expected<Read> away() { return sluice::fail(sluice::Error::Kind::Unavailable, "the store is away"); }
+  std::future<Response> read(Duration timeout, std::function<Expected<Read>()> load) {
+    auto call = std::make_shared<Call>();
+    call->route = match("POST", "/v1/messages").route;
+    call->deadline = {clock.monotonic(), timeout};
+    std::promise<Response> promise;
+    auto future = promise.get_future();
+    calls->read(call, std::make_unique<Promised>(std::move(promise)),
+                {cache, "k", std::move(load), [](const Expected<Read>& found) {
+                   return found ? Response{200, {}, found->body} : Response{503, {}, found.error().message};
+                 }});
+    return future;
+  }
+  void keep_stale_copy() {
+    ASSERT_EQ(read(kLong, [] { return Read{"kept", 1}; }).get().body, "kept");
+    clock.advance(kTtl);
+  }
+
+  static constexpr Duration kTtl{1'000};
+  ReadCache cache{{"things", 10'000, kTtl}, {clock, [] { return 0.5; }, metrics}};
+};
+
+TEST_F(ThroughTheCache, ReadsGoOnWhenTheStoreFails) {
+  EXPECT_EQ(read(kLong, away).get().status, 503);
+  keep_stale_copy();
+  EXPECT_EQ(read(kLong, away).get().body, "kept");
+}
+
+TEST_F(ThroughTheCache, ReadsGoOnWhenTheStoreHangs) {
+  keep_stale_copy();
+  std::latch working(1);
+  auto first = read(Duration(100), [&] {
+    working.count_down();
+    go.wait();
+    return Read{"late", 2};
+  });
+  working.wait();
+  EXPECT_EQ(first.get().body, "kept");
+  EXPECT_EQ(read(kLong, away).get().body, "kept") << "at once";
+  go.count_down();
+}
+
+TEST_F(ThroughTheCache, ReadsGoOnWhenTheLineIsFull) {
+  keep_stale_copy();
+  block();
+  auto waiting = ask(kLong, [] { return Response{202, {}, ""}; });
+  EXPECT_EQ(read(kLong, away).get().body, "kept");
+  go.count_down();
+  EXPECT_EQ(waiting.get().status, 202);
+}
+
+TEST_F(ThroughTheCache, WhoHasMoreTimeReadsAfterTheOneThatWasToReadForAll) {
+  block();
+  auto hurried = read(Duration(50), []() -> Expected<Read> { throw std::logic_error("must not be called"); });
+  auto patient = read(kLong, [] { return Read{"loaded", 1}; });
+  EXPECT_EQ(hurried.get().status, 504);
+  clock.advance(Duration(50));
+  go.count_down();
+  EXPECT_EQ(patient.get().body, "loaded");
+}
 
 TEST_F(ToTheStore, TheAnswerOfTheWorkIsSent) {
   EXPECT_EQ(ask(kLong, [] { return Response{202, {}, "stored"}; }).get().body, "stored");

@@ -51,9 +51,7 @@ Expected<std::unique_ptr<Service>> Service::start(Settings settings, Extras extr
       set.queue, [&self] { self.keep_house(); }, self.store_->parallelism());
   self.make_worker(std::move(make_transport));
   if (auto made = self.make_relay(); !made) return tl::make_unexpected(made.error());
-  self.api_ = std::make_unique<Api>(ApiParts{set.identity, set.endpoints, set.receivers.addresses, set.admin_key, self.tokens_,
-                                             *self.store_, *self.executor_, self.clock_, self.random_, self.metrics_, self.meter_,
-                                             [&self](const std::string& id) { self.relay_->stored(id); }});
+  if (auto made = self.make_api(); !made) return tl::make_unexpected(made.error());
   if (extras.never_ready) self.health_.unready("fault", "never ready, as the fault profile asks");
   if (auto listening = self.listen(extras); !listening) return tl::make_unexpected(listening.error());
   self.health_.started();
@@ -101,6 +99,28 @@ Expected<void> Service::make_relay() {
   return {};
 }
 
+Expected<void> Service::make_api() {
+  if (!settings_.redis_cache.empty() && settings_.role != Role::Worker) {
+    auto redis = redis_for_cache(settings_.redis_cache);
+    if (!redis) return fail("COURIER_REDIS_CACHE", redis.error());
+    l2_ = std::make_unique<L2>("courier:message", *std::move(redis), L2::Parts{clock_, random_, metrics_});
+  }
+  api_ = std::make_unique<Api>(ApiParts{settings_.identity,
+                                        settings_.endpoints,
+                                        settings_.receivers.addresses,
+                                        settings_.admin_key,
+                                        tokens_,
+                                        *store_,
+                                        *executor_,
+                                        clock_,
+                                        random_,
+                                        metrics_,
+                                        meter_,
+                                        [this](const std::string& id) { relay_->stored(id); },
+                                        {settings_.cache_bytes, settings_.cache_ttl, l2_.get()}});
+  return {};
+}
+
 Expected<void> Service::listen(const Extras& extras) {
   auto admin_port = sluice::http::serve({.address = settings_.address, .port = settings_.admin_port},
                                         [this](const IncomingRequest& in, ReplyPtr reply) { reply->send(admin(in.path, in.query)); });
@@ -129,6 +149,7 @@ Expected<void> Service::listen(const Extras& extras) {
 Service::~Service() {
   // The data port first: its handler uses all the rest.
   data_.reset();
+  if (l2_) l2_->end();
   admin_.reset();
   if (relay_) relay_->end();  // while there are an executor and a wake-up to use; it may still be told something
   wake_.reset();

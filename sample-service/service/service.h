@@ -50,6 +50,7 @@ class Service {
   Expected<void> open_store();
   void make_worker(MakeTransport make_transport);
   Expected<void> make_relay();
+  Expected<void> make_api();
   Expected<void> listen(const Extras& extras);
   void wait(Duration length, const std::stop_token& hurry);
   void keep_house();  // each second on a thread of the executor
@@ -77,6 +78,7 @@ class Service {
   // In this order: each uses those above, so they end from below. What waits in the executor uses the API.
   std::unique_ptr<Store> store_;
   std::unique_ptr<Receivers> receivers_;
+  std::unique_ptr<L2> l2_;  // ended before the executor is: it passes on to it what it has not
   std::unique_ptr<Api> api_;
   std::unique_ptr<Relay> relay_;  // what the API tells of what was stored
   std::unique_ptr<Executor> executor_;

@@ -201,6 +201,28 @@ TEST_F(CourierService, AnEndpointIsChangedOnlyByWhoHasReadItsVersion) {
   EXPECT_EQ(get(location).status, 404);
 }
 
+TEST_F(CourierService, AChangeIsReadAtOnceWhereItWasMadeThoughReadsAreCached) {
+  settings.endpoints.allowed = {"http://hooks.example"};
+  settings.cache_ttl = Duration(3'600'000);
+  start();
+  const std::string location = ask("POST", "/v1/endpoints", R"({"url": "http://hooks.example/a"})").headers.at("Location");
+  const Response first = get(location);
+  const Response second = get(location);
+  EXPECT_EQ(second.body, first.body);
+  EXPECT_EQ(second.headers.at("ETag"), "\"1\"");
+  const std::string text = send(*admin, "GET", "/metrics").body;
+  for (const char* line : {"cache_requests_total{cache=\"endpoints\",layer=\"l1\",result=\"hit\"} 1\n",
+                           "cache_requests_total{cache=\"endpoints\",layer=\"l1\",result=\"miss\"} 1\n"}) {
+    EXPECT_NE(text.find(line), std::string::npos) << line;
+  }
+  ASSERT_EQ(ask("PATCH", location, R"({"state": "paused"})", {{"If-Match", "\"1\""}}).status, 200);
+  const Response changed = get(location);
+  EXPECT_EQ(json::parse(changed.body)["state"], "paused");
+  EXPECT_EQ(changed.headers.at("ETag"), "\"2\"");
+  ASSERT_EQ(ask("DELETE", location).status, 204);
+  EXPECT_EQ(get(location).status, 404);
+}
+
 TEST_F(CourierService, AListIsReadPageByPageWithoutLossOrRepetition) {
   settings.endpoints.allowed = {"http://hooks.example"};
   start();

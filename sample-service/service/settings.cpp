@@ -165,6 +165,12 @@ Expected<Settings> read_settings(const Environment& environment) {
   settings.database_is_hard = read.second_of("COURIER_READY_NEEDS_DATABASE", "no", "yes");
   read.number<std::size_t>("COURIER_QUEUE", settings.queue, 1, 100'000);
   read_edge(read, settings);
+  read.number<std::size_t>("COURIER_CACHE_BYTES", settings.cache_bytes, 0, std::size_t{1} << 32);
+  read.duration("COURIER_CACHE_TTL", settings.cache_ttl);
+  if (settings.cache_ttl.count() < 1) {
+    read.keep(fail(Error::Kind::Invalid, "COURIER_CACHE_TTL: must be longer than 0s; COURIER_CACHE_BYTES=0 turns the cache off").value());
+  }
+  read.text("COURIER_REDIS_CACHE", settings.redis_cache);
   read.text("COURIER_ENDPOINT", settings.endpoints.default_endpoint);
   read.number<std::size_t>("COURIER_WORKERS", settings.worker.threads, 0, 64);
   read.duration("COURIER_DRAIN", settings.lame_duck);

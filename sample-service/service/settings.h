@@ -33,7 +33,10 @@ struct Settings {
   bool database_is_hard = false;        // unready while it does not answer
   std::size_t queue = 256;              // requests that may wait for the database
   EdgeOptions edge{};
-  std::string token_keys{};  // TokenRing::parse(); empty: a key of this process alone
+  std::size_t cache_bytes = 16 << 20;       // of copies in this process; 0: none
+  Duration cache_ttl = CacheOptions{}.ttl;  // of copies of endpoints
+  std::string redis_cache{};                // redis_for_cache(); empty: none
+  std::string token_keys{};                 // TokenRing::parse(); empty: a key of this process alone
   std::string admin_key{};
   EndpointPolicy endpoints{};
   ReceiverPolicy receivers{};  // beside what follows from `endpoints`

@@ -28,6 +28,9 @@ TEST(Settings, VariablesReplaceTheDefaults) {
                               {"POD_NAME", "courier-1"},
                               {"COURIER_HTTP_PORT", "18080"},
                               {"COURIER_DRAIN", "250ms"},
+                              {"COURIER_CACHE_BYTES", "0"},
+                              {"COURIER_CACHE_TTL", "1s"},
+                              {"COURIER_REDIS_CACHE", "redis://cache"},
                               {"COURIER_ENDPOINTS_ALLOWED", "http://a:8080/,https://b"},
                               {"COURIER_ENDPOINT", "http://sink/x"}});
   ASSERT_TRUE(settings) << settings.error().message;
@@ -35,6 +38,9 @@ TEST(Settings, VariablesReplaceTheDefaults) {
   EXPECT_EQ(settings->identity.pod, "courier-1");
   EXPECT_EQ(settings->port, 18080);
   EXPECT_EQ(settings->lame_duck, Duration(250));
+  EXPECT_EQ(settings->cache_bytes, 0U);
+  EXPECT_EQ(settings->cache_ttl, Duration(1'000));
+  EXPECT_EQ(settings->redis_cache, "redis://cache");
   EXPECT_EQ(settings->endpoints.allowed, (std::vector<std::string>{"http://a:8080", "https://b"}));
 }
 

@@ -11,8 +11,7 @@ namespace {
 using sluice::Error;
 using sluice::fail;
 
-constexpr timeval kConnect{1, 0};
-constexpr timeval kAnswer{2, 0};
+timeval timeval_of(std::chrono::milliseconds length) { return {length.count() / 1'000, (length.count() % 1'000) * 1'000}; }
 
 RedisAnswer answer_of(const redisReply& reply) {
   RedisAnswer answer;
@@ -67,13 +66,13 @@ Expected<RedisAddress> parse_redis_uri(const std::string& uri) {
   return address;
 }
 
-RedisConnection::RedisConnection(RedisAddress address) : address_(std::move(address)) {}
+RedisConnection::RedisConnection(RedisAddress address, RedisTimeouts timeouts) : address_(std::move(address)), timeouts_(timeouts) {}
 RedisConnection::~RedisConnection() = default;
 
 Expected<void> RedisConnection::connect() {
-  context_ = std::make_unique<Context>(redisConnectWithTimeout(address_.host.c_str(), address_.port, kConnect));
+  context_ = std::make_unique<Context>(redisConnectWithTimeout(address_.host.c_str(), address_.port, timeval_of(timeouts_.connect)));
   if (!context_->redis || context_->redis->err != 0) return lost("connect to " + address_.host + ":" + std::to_string(address_.port));
-  redisSetTimeout(context_->redis, kAnswer);
+  redisSetTimeout(context_->redis, timeval_of(timeouts_.answer));
   std::vector<Command> greeting;
   if (!address_.password.empty()) {
     greeting.push_back(address_.user.empty() ? Command{"AUTH", address_.password} : Command{"AUTH", address_.user, address_.password});

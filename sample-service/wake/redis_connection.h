@@ -30,10 +30,16 @@ struct RedisAnswer {
   std::vector<RedisAnswer> items{};
 };
 
-// Blocking; used by one thread at a time. A call takes at most 1 s to connect and 2 s to answer.
+// The longest that a call takes, for each of both.
+struct RedisTimeouts {
+  std::chrono::milliseconds connect{1'000};
+  std::chrono::milliseconds answer{2'000};
+};
+
+// Blocking; used by one thread at a time.
 class RedisConnection {
  public:
-  explicit RedisConnection(RedisAddress address);
+  explicit RedisConnection(RedisAddress address, RedisTimeouts timeouts = {});
   ~RedisConnection();
   RedisConnection(const RedisConnection&) = delete;
   RedisConnection& operator=(const RedisConnection&) = delete;
@@ -51,6 +57,7 @@ class RedisConnection {
   sluice::Unexpected lost(const std::string& step);
 
   const RedisAddress address_;
+  const RedisTimeouts timeouts_;
   std::unique_ptr<Context> context_;
 };
 

@@ -80,9 +80,11 @@ class Suite:
         """No process of the operator ended by itself (a sanitizer ends it), and none logged an error."""
         for pod in self.operator_pods():
             for status in pod["status"].get("containerStatuses", []):
-                if status["restartCount"] > 0:
+                last = status.get("lastState", {}).get("terminated", {})
+                # A container that the node could not start the first time (StartError) never was a process of ours.
+                if status["restartCount"] > 0 and last.get("reason") != "StartError":
                     name = pod["metadata"]["name"]
-                    raise d.Failed(f"{name} ended by itself:\n" + self.cluster.kubectl("-n", SYSTEM, "logs", name, "--previous", "--tail=60", check=False))
+                    raise d.Failed(f"{name} ended by itself, last with {json.dumps(last)}:\n" + self.cluster.kubectl("-n", SYSTEM, "logs", name, "--previous", "--tail=60", check=False))
         errors = [line for line in self.operator_log() if line.get("level") == "error"]
         d.expect(not errors, f"the operator logged {len(errors)} errors; the first: {json.dumps(errors[:1])}")
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <random>
 
+#include "controller/judge/clopper_pearson.h"
 #include "controller/judge/traffic_for_test.h"
 #include "controller/judge/trial_json.h"
 #include "controller/judge/verdict.h"
@@ -42,19 +43,6 @@ int ticks_to_fail(const TrialPlan& plan, Trial trial, const Traffic& traffic, st
   return most + 1;
 }
 
-// Upper end of the exact (Clopper-Pearson) one-sided 99 % interval for x of n, by bisection of the binomial tail.
-double upper_limit(int x, int n) {
-  double low = 0, high = 1;
-  for (int i = 0; i < 100; ++i) {
-    const double p = (low + high) / 2;
-    double tail = 0;
-    for (int k = 0; k <= x; ++k)
-      tail += std::exp(std::lgamma(n + 1.0) - std::lgamma(k + 1.0) - std::lgamma(n - k + 1.0) + k * std::log(p) + (n - k) * std::log1p(-p));
-    (tail > 0.01 ? low : high) = p;
-  }
-  return high;
-}
-
 TEST(Trial, AHealthyCanaryIsRolledBackLessOftenThanPromised) {
   const TrialPlan plan = plan_of(1);
   std::mt19937_64 random(1);
@@ -70,7 +58,7 @@ TEST(Trial, AHealthyCanaryIsRolledBackLessOftenThanPromised) {
     }
     failed += trial.failed;
   }
-  EXPECT_LE(upper_limit(failed, kRuns), plan.alpha) << failed << " of " << kRuns;
+  EXPECT_LE(upper_limit(failed, kRuns, 0.99), plan.alpha) << failed << " of " << kRuns;
 }
 
 TEST(Trial, DriftSharedByBothArmsUnderAWeightRampIsNotTheCanarysFault) {

@@ -50,8 +50,6 @@ judge::ReplayWindow window_of(const History& history, std::size_t first, std::si
   return window;
 }
 
-double log_choose(int n, int k) { return std::lgamma(n + 1.0) - std::lgamma(k + 1.0) - std::lgamma(n - k + 1.0); }
-
 }  // namespace
 
 Expected<Draws> draw(const History& history, const DrawOptions& options) {
@@ -111,21 +109,6 @@ Expected<Outcome> judged(const judge::TrialPlan& plan, const judge::ReplayWindow
   outcome.held = replay->held();
   if (!outcome.failed) outcome.verdict = replay->end();
   return outcome;
-}
-
-double upper_limit(int hits, int tries, double confidence) {
-  if (tries <= 0 || hits >= tries) return 1;
-  const auto at_most = [&](double p) {  // P(X <= hits)
-    double sum = 0;
-    for (int k = 0; k <= hits; ++k) sum += std::exp(log_choose(tries, k) + k * std::log(p) + (tries - k) * std::log1p(-p));
-    return sum;
-  };
-  double low = 0, high = 1;
-  for (int i = 0; i < 60; ++i) {
-    const double middle = (low + high) / 2;
-    (at_most(middle) > 1 - confidence ? low : high) = middle;
-  }
-  return high;
 }
 
 }  // namespace sluice::judge_tool

@@ -50,7 +50,4 @@ struct Outcome {
 // Invalid: the plan.
 Expected<Outcome> judged(const judge::TrialPlan& plan, const judge::ReplayWindow& window);
 
-// Exact upper limit of the probability behind `hits` of `tries` (Clopper and Pearson), one-sided at `confidence`.
-double upper_limit(int hits, int tries, double confidence);
-
 }  // namespace sluice::judge_tool

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <random>
 
+#include "controller/judge/clopper_pearson.h"
+
 namespace sluice::judge_tool {
 namespace {
 
@@ -103,10 +105,10 @@ TEST(FalseAlarms, WindowsThatCannotBeUsedAreToldAndSkipped) {
 }
 
 TEST(FalseAlarms, TheUpperLimitIsExact) {
-  EXPECT_NEAR(upper_limit(0, 24, 0.95), 1 - std::pow(0.05, 1.0 / 24), 1e-9);
-  EXPECT_NEAR(upper_limit(1, 96, 0.95), 0.04844, 1e-4);
-  EXPECT_EQ(upper_limit(5, 5, 0.95), 1);
-  EXPECT_EQ(upper_limit(0, 0, 0.95), 1);
+  EXPECT_NEAR(judge::upper_limit(0, 24, 0.95), 1 - std::pow(0.05, 1.0 / 24), 1e-9);
+  EXPECT_NEAR(judge::upper_limit(1, 96, 0.95), 0.04844, 1e-4);
+  EXPECT_EQ(judge::upper_limit(5, 5, 0.95), 1);
+  EXPECT_EQ(judge::upper_limit(0, 0, 0.95), 1);
 }
 
 }  // namespace

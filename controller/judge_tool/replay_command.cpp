@@ -6,6 +6,7 @@
 #include <set>
 
 #include "common/core/percent.h"
+#include "controller/judge/clopper_pearson.h"
 #include "controller/judge_tool/commands.h"
 #include "controller/judge_tool/false_alarms.h"
 #include "controller/judge_tool/printable.h"
@@ -268,13 +269,13 @@ ordered_json as_json(const Tally& t, std::size_t windows) {
           {"passed", t.passed},
           {"windows", windows},
           {"windowsWithFalseRollback", t.windows_failed.size()},
-          {"upper95", upper_limit(static_cast<int>(t.windows_failed.size()), static_cast<int>(windows), 0.95)}};
+          {"upper95", judge::upper_limit(static_cast<int>(t.windows_failed.size()), static_cast<int>(windows), 0.95)}};
 }
 
 std::string as_words(const Tally& t, std::size_t windows, const judge::TrialPlan& plan) {
   const int hit = static_cast<int>(t.windows_failed.size()), of = static_cast<int>(windows);
   return "False rollbacks: " + share_words(t.failed, t.draws) + " draws, in " + share_words(hit, of) +
-         " windows; with 95% confidence at most " + format_percent(upper_limit(hit, of, 0.95), 1) +
+         " windows; with 95% confidence at most " + format_percent(judge::upper_limit(hit, of, 0.95), 1) +
          " of such windows. falseRollback promises " + format_percent(plan.alpha) + ". The weight would have been held in " +
          std::to_string(t.held) + " more draws; " + std::to_string(t.passed) + " reached the proof that promotion needs.";
 }

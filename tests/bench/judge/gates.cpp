@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "controller/judge/clopper_pearson.h"
 #include "tests/bench/judge/bound.h"
-#include "tests/bench/judge/clopper_pearson.h"
 #include "tests/bench/judge/runner.h"
 
 namespace sluice::bench {
@@ -13,8 +13,8 @@ Share share_of(const Outcome& outcome) {
   Share share{outcome.fired, outcome.runs, 0, 0, 1};
   if (share.runs <= 0) return share;
   share.rate = static_cast<double>(share.fired) / static_cast<double>(share.runs);
-  share.low = lower_limit(share.fired, share.runs, kConfidence);
-  share.high = upper_limit(share.fired, share.runs, kConfidence);
+  share.low = judge::lower_limit(share.fired, share.runs, kConfidence);
+  share.high = judge::upper_limit(share.fired, share.runs, kConfidence);
   return share;
 }
 

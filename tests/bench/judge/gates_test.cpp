@@ -5,9 +5,9 @@
 #include <cstdio>
 #include <fstream>
 
+#include "controller/judge/clopper_pearson.h"
 #include "tests/bench/judge/bound.h"
 #include "tests/bench/judge/campaign.h"
-#include "tests/bench/judge/clopper_pearson.h"
 #include "tests/bench/judge/runner.h"
 
 namespace sluice::bench {
@@ -15,15 +15,15 @@ namespace {
 
 // 0 of n: the upper limit solves (1-p)^n = 1 %; n of n: the lower one p^n = 1 %. 1 of 10, 95 %: Clopper and Pearson's own table, 0.3942.
 TEST(ClopperPearson, HandComputedLimits) {
-  EXPECT_NEAR(upper_limit(0, 2000, 0.99), 1 - std::pow(0.01, 1.0 / 2000), 1e-9);
-  EXPECT_NEAR(lower_limit(2000, 2000, 0.99), std::pow(0.01, 1.0 / 2000), 1e-9);
-  EXPECT_EQ(lower_limit(0, 2000, 0.99), 0);
-  EXPECT_EQ(upper_limit(2000, 2000, 0.99), 1);
-  EXPECT_NEAR(upper_limit(1, 10, 0.95), 0.39416, 1e-5);
-  EXPECT_NEAR(lower_limit(1, 10, 0.95), 0.0051162, 1e-6);
+  EXPECT_NEAR(judge::upper_limit(0, 2000, 0.99), 1 - std::pow(0.01, 1.0 / 2000), 1e-9);
+  EXPECT_NEAR(judge::lower_limit(2000, 2000, 0.99), std::pow(0.01, 1.0 / 2000), 1e-9);
+  EXPECT_EQ(judge::lower_limit(0, 2000, 0.99), 0);
+  EXPECT_EQ(judge::upper_limit(2000, 2000, 0.99), 1);
+  EXPECT_NEAR(judge::upper_limit(1, 10, 0.95), 0.39416, 1e-5);
+  EXPECT_NEAR(judge::lower_limit(1, 10, 0.95), 0.0051162, 1e-6);
   // 31 of 2000 is the fewest that a rate of 1 % is refuted by, at 99 %.
-  EXPECT_LE(lower_limit(31, 2000, 0.99), 0.01);
-  EXPECT_GT(lower_limit(32, 2000, 0.99), 0.01);
+  EXPECT_LE(judge::lower_limit(31, 2000, 0.99), 0.01);
+  EXPECT_GT(judge::lower_limit(32, 2000, 0.99), 0.01);
 }
 
 Cell cell_of(Model model, Cell::Question question = Cell::Question::FalseRollback) {

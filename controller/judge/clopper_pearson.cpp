@@ -1,9 +1,9 @@
-#include "tests/bench/judge/clopper_pearson.h"
+#include "controller/judge/clopper_pearson.h"
 
 #include <algorithm>
 #include <cmath>
 
-namespace sluice::bench {
+namespace sluice::judge {
 
 namespace {
 
@@ -45,4 +45,4 @@ double upper_limit(long x, long n, double confidence) {
 // x successes are n - x failures.
 double lower_limit(long x, long n, double confidence) { return x <= 0 ? 0 : 1 - upper_limit(n - x, n, confidence); }
 
-}  // namespace sluice::bench
+}  // namespace sluice::judge

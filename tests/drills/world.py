@@ -5,10 +5,10 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 
+import ports
 import processes
 import small_http
 
@@ -18,11 +18,6 @@ READY = 30  # s until a courier must be ready
 
 class Trouble(Exception):
     """The drill could not be held; the message says why. Counts as failed."""
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return found.getsockname()[1]
 
 
 def postgres(database="courier"):
@@ -41,7 +36,7 @@ class Node:
 
     def __init__(self, name, program, env, log):
         self.name, self.program, self.log, self.process = name, program, log, None
-        self.port, self.admin, self.exits = free_port(), free_port(), []
+        self.port, self.admin, self.exits = ports.free_port(), ports.free_port(), []
         self.env = {**env, "COURIER_ADDRESS": "127.0.0.1", "COURIER_HTTP_PORT": str(self.port), "COURIER_ADMIN_PORT": str(self.admin),
                     "POD_NAME": name, "LOG_LEVEL": "warn"}
 

@@ -19,6 +19,16 @@ std::string shortest(double value) {
   return text.data();
 }
 
+// What both kinds of increments say alike.
+template <typename Increments>
+void take(Looked& arm, Increments& inc) {
+  arm.pods = std::move(inc.pods);
+  arm.seen = inc.seen;
+  arm.coverage = inc.coverage;
+  arm.spacing = inc.spacing;
+  arm.resets = inc.resets;
+}
+
 }  // namespace
 
 Selector native_selector(const Looked& looked) {
@@ -38,14 +48,10 @@ Expected<void> look_counters(Looked& arm, Part kind, bool ask_part, const Stretc
   }
   ArmIncrements inc = increments(total->series, part.series, kind, stretch, arm.arm->pods);
   arm.counts = inc.counts;
-  arm.pods = std::move(inc.pods);
+  take(arm, inc);
   arm.warnings = total->warnings;
   arm.warnings.insert(arm.warnings.end(), part.warnings.begin(), part.warnings.end());
   arm.found = !total->series.empty();
-  arm.seen = inc.seen;
-  arm.coverage = inc.coverage;
-  arm.spacing = inc.spacing;
-  arm.resets = inc.resets;
   arm.incomplete = inc.incomplete;
   arm.foreign = inc.foreign;
   return {};
@@ -64,16 +70,12 @@ Expected<std::string> look_native(std::vector<Looked>& arms, double threshold, c
   if (!bound) return std::string();
   for (std::size_t i = 0; i < arms.size(); ++i) {
     Looked& arm = arms[i];
-    const auto inc = histogram_increments(answers[i].series, {*bound}, {stretch.from, stretch.to}, arm.arm->pods).front();
+    auto inc = histogram_increments(answers[i].series, {*bound}, {stretch.from, stretch.to}, arm.arm->pods).front();
     arm.total = arm.part = native_selector(arm);
     arm.counts = {inc.total, inc.above.front()};
-    arm.pods = inc.pods;
+    take(arm, inc);
     arm.warnings = answers[i].warnings;
     arm.found = answers[i].native_histograms;
-    arm.seen = inc.seen;
-    arm.coverage = inc.coverage;
-    arm.spacing = inc.spacing;
-    arm.resets = inc.resets;
   }
   return shortest(*bound);
 }
@@ -91,13 +93,9 @@ Expected<void> look_distribution(Looked& arm, const std::vector<double>& bounds,
   HistogramIncrements inc = histogram_increments(answer->series, bounds, {stretch.from, stretch.to}, arm.arm->pods).front();
   arm.counts = {inc.total, 0};
   arm.above = std::move(inc.above);
-  arm.pods = std::move(inc.pods);
+  take(arm, inc);
   arm.warnings = answer->warnings;
   arm.found = !answer->series.empty();
-  arm.seen = inc.seen;
-  arm.coverage = inc.coverage;
-  arm.spacing = inc.spacing;
-  arm.resets = inc.resets;
   arm.incomplete = inc.incomplete;
   return {};
 }

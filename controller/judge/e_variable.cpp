@@ -77,6 +77,8 @@ void nearest_baselines(const Limit& limit, double n1, const Lanes& p1, double n0
 
 }  // namespace
 
+double divergence(double p, double q) { return log_ratio(1, p, p, q); }
+
 double nearest_baseline(const Limit& limit, double n1, double p1, double n0, double p0) {
   Lanes s, p;
   p[0] = p1;

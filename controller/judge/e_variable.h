@@ -31,6 +31,9 @@ struct Limit {
 // The canary's probability whose odds are c times those of `limit` (a probability in (0, 1)).
 inline double odds_multiple(double limit, double c) { return c * limit / (1 + limit * (c - 1)); }
 
+// kl(p || q), the Kullback-Leibler divergence of two Bernoulli distributions, in nats. 0 <= p <= 1, 0 < q < 1.
+double divergence(double p, double q);
+
 // The baseline rate s at which the null comes nearest to (p1, p0):
 //   argmin_s n1*kl(p1 || theta*s+delta) + n0*kl(p0 || s),   kl = Bernoulli Kullback-Leibler divergence.
 // theta > 0, n1 > 0, n0 > 0, 0 < p0 < 1, 0 < p1 < 1, (p1, p0) outside the null. Relative error about 1e-15.

@@ -8,11 +8,6 @@ namespace {
 
 constexpr double kNearlyAll = 0.999;
 
-double divergence(double p, double q) {
-  const double up = p > 0 ? p * std::log(p / q) : 0;
-  return up + (p < 1 ? (1 - p) * std::log((1 - p) / (1 - q)) : 0);
-}
-
 double baseline_per_canary(const TrialPlan& plan, const Outlook& outlook) {
   return plan.baseline == BaselineArm::Fresh ? 1 : (1 - outlook.weight) / outlook.weight;
 }

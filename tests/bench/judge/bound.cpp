@@ -5,22 +5,11 @@
 
 namespace sluice::bench {
 
-namespace {
-
-double divergence(double p, double q) {
-  double sum = 0;
-  if (p > 0) sum += p * std::log(p / q);
-  if (p < 1) sum += (1 - p) * (std::log1p(-p) - std::log1p(-q));
-  return sum;
-}
-
-}  // namespace
-
 double information(const judge::Limit& limit, const Truth& truth) {
   if (truth.n1 <= 0 || truth.n0 <= 0 || truth.p1 <= limit.at(truth.p0)) return 0;
   const double p1 = std::min(truth.p1, 1 - 1e-9);  // the projection wants probabilities inside (0, 1)
   const double s = judge::nearest_baseline(limit, truth.n1, p1, truth.n0, truth.p0);
-  return truth.n1 * divergence(p1, limit.at(s)) + truth.n0 * divergence(truth.p0, s);
+  return truth.n1 * judge::divergence(p1, limit.at(s)) + truth.n0 * judge::divergence(truth.p0, s);
 }
 
 double bound_ticks(const judge::Limit& limit, const Scenario& scenario, double alpha) {

@@ -10,8 +10,9 @@ namespace {
 using nlohmann::json;
 
 // To be raised with any change of the rows below or of what their numbers mean. Versions 1 and 2 bet with another prior
-// (e_process.h): their wealth per effect says nothing about today's effects, so they are refused and the run begins anew.
-constexpr int kVersion = 3;
+// (e_process.h): their wealth per effect says nothing about today's effects. Version 3 did not set unusual ticks of the baseline aside.
+// They are refused, and the run begins anew.
+constexpr int kVersion = 4;
 
 // Each part of the state visits its numbers in the order of its row, on const and mutable states alike.
 constexpr auto each_of = [](auto&& f, auto&... values) { (f(values), ...); };
@@ -26,7 +27,7 @@ template <typename Q, typename F>
 void question_row(Q& q, F&& f) {
   harm_row(q.relative, f);
   for (auto& a : q.health.log_a) f(a);
-  each_of(f, q.health.log_e, q.baseline.total, q.baseline.bad);
+  each_of(f, q.health.log_e, q.baseline.total, q.baseline.bad, q.baseline.aside_total, q.baseline.aside_bad, q.baseline.aside);
   for (auto& x : q.spread.chi_square) f(x);
   for (auto& x : q.spread.freedom) f(x);
   for (auto& b : q.spread.open) each_of(f, b.bad, b.expected, b.variance);
@@ -95,8 +96,9 @@ bool part_of(double bad, double total) { return bad >= 0 && total >= 0 && bad <=
 
 // What every state of ours fulfils; a forged or damaged one must not lead to NaN later.
 bool sane(const Question& q) {
-  bool ok = finite({q.relative.log_e, q.health.log_e}) && part_of(q.baseline.bad, q.baseline.total) && q.ratio.up >= 0 &&
-            q.ratio.down >= 0 && q.waiting_canary >= 0 && q.waiting_baseline >= 0;
+  bool ok = finite({q.relative.log_e, q.health.log_e}) && part_of(q.baseline.bad, q.baseline.total) &&
+            part_of(q.baseline.aside_bad, q.baseline.aside_total) && q.ratio.up >= 0 && q.ratio.down >= 0 && q.waiting_canary >= 0 &&
+            q.waiting_baseline >= 0;
   for (double v : q.spread.chi_square) ok = ok && v >= 0;
   for (double v : q.spread.freedom) ok = ok && v >= 0;
   for (const Overdispersion::Block& b : q.spread.open) ok = ok && finite({b.bad, b.expected}) && b.variance >= 0;

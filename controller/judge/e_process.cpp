@@ -45,22 +45,38 @@ bool informs(const Limit& limit, const Counts& canary, const Counts& baseline) {
   return canary.total > 0 && (limit.theta == 0 || baseline.total > 0);
 }
 
+// Odds multiples of the outage's limit that are as far beyond it as `odds` are beyond the usual one.
+std::array<double, HarmProcess::kEffects> added_to_outage(const std::array<double, HarmProcess::kEffects>& odds, const Limit& limit,
+                                                          double usual, double outage) {
+  const double from = limit.at(usual), to = limit.at(outage);
+  std::array<double, HarmProcess::kEffects> added = odds;
+  if (to >= 1) return added;  // nothing is beyond it, and nothing is bet
+  for (double& c : added) {
+    const double p1 = std::min(0.5 * (1 + to), to + odds_multiple(from, c) - from);
+    c = p1 / (1 - p1) * (1 - to) / to;
+  }
+  return added;
+}
+
 }  // namespace
 
-void update(HarmProcess& process, const HarmTest& test, const Counts& canary, const Counts& baseline, double p0_hat, double phi) {
+void update(HarmProcess& process, const HarmTest& test, const Counts& canary, const Counts& baseline, double p0_hat, double phi,
+            double usual) {
   if (!informs(test.limit, canary, baseline)) return;
   const Grid& effects = grid(test.effects);
-  const double first_start = prior(test.effects).first_start;
+  const Prior bets = prior(test.effects);
+  const double log_staked = std::log(bets.stake), log_kept = bets.stake < 1 ? std::log(1 - bets.stake) : kLogZero;
   std::array<double, HarmProcess::kEffects> gain, weighted;
-  log_e(test.limit, canary, baseline, p0_hat, effects.odds, gain);
-  const double log_start = log_start_share(first_start, process.ticks, test.max_ticks);
+  const auto odds = usual < p0_hat ? added_to_outage(effects.odds, test.limit, usual, p0_hat) : effects.odds;
+  log_e(test.limit, canary, baseline, p0_hat, odds, gain);
+  const double log_start = log_start_share(bets.first_start, process.ticks, test.max_ticks);
   for (std::size_t j = 0; j < gain.size(); ++j) {
-    process.log_a[j] = log_add(process.log_a[j], log_start) + gain[j] / phi;
+    process.log_a[j] = log_add(process.log_a[j], log_start) + log_add(log_staked + gain[j] / phi, log_kept);
     weighted[j] = effects.log_weight[j] + process.log_a[j];
   }
   ++process.ticks;
   const double started = log_sum(weighted);
-  const double unstarted = log_unstarted(first_start, process.ticks, test.max_ticks);
+  const double unstarted = log_unstarted(bets.first_start, process.ticks, test.max_ticks);
   const double highest = process.log_e + test.cap;
   process.log_e = log_add(started, unstarted);
   if (test.cap > 0 && process.log_e > highest) {

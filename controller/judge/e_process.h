@@ -39,12 +39,13 @@ struct HarmProcess {
 
 // What is bet on, before anything was seen: which sizes of harm, as odds multiples c of the limit, evenly spaced in the logarithm,
 // with weights proportional to c^-decay, and with `first_start` that it is there from the first tick on. Any prior is valid; these
-// were chosen by measurement (docs/decisions/0013-judge-prior-and-cap.md). A state means nothing under another prior than its own:
-// raise the version of trial_json.cpp with any change.
+// were chosen by measurement (docs/decisions/0013-judge-prior-and-cap.md, 0016-judge-outages-set-aside.md). A state means nothing under
+// another prior than its own: raise the version of trial_json.cpp with any change.
 struct Prior {
   double lowest = 0, highest = 0;
   double decay = 0;
   double first_start = 0;  // the rest of 1 is spread evenly over the ticks after the first
+  double stake = 1;        // share of the wealth that is bet on a tick; the rest is kept, whatever happens in it
 };
 enum class Effects {
   Failures,
@@ -53,11 +54,11 @@ enum class Effects {
 };
 constexpr Prior prior(Effects effects) {
   switch (effects) {
-    case Effects::Failures: return {1.3, 30, 0.5, 0.8};
-    case Effects::Latency: return {1.15, 20, 0.25, 0.8};
+    case Effects::Failures: return {1.3, 30, 0.75, 0.85, 0.97};
+    case Effects::Latency: return {1.15, 20, 0.25, 0.8, 0.97};
     case Effects::Design: break;
   }
-  return {1.3, 100, 0.25, 0.6};
+  return {1.3, 100, 0.25, 0.6, 1};
 }
 
 struct HarmTest {
@@ -69,7 +70,10 @@ struct HarmTest {
 
 // One more tick, in place. p0_hat and phi (>= 1, tempering of the tick's log evidence) must have been fixed before the tick was
 // seen. A tick without information for this test leaves the process as it is.
-void update(HarmProcess& process, const HarmTest& test, const Counts& canary, const Counts& baseline, double p0_hat, double phi);
+// `usual` < p0_hat says that p0_hat is the rate of an outage: what fails for another reason than the canary's does so besides, so the
+// harm bet on is then as many percentage points beyond the limit as it is at the usual rate, and no multiple.
+void update(HarmProcess& process, const HarmTest& test, const Counts& canary, const Counts& baseline, double p0_hat, double phi,
+            double usual = 1);
 
 // The process after one more tick.
 inline HarmProcess advance(HarmProcess process, const HarmTest& test, const Counts& canary, const Counts& baseline, double p0_hat,

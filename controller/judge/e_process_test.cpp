@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <cmath>
+#include <random>
 
 namespace sluice::judge {
 namespace {
@@ -49,6 +50,50 @@ TEST(HarmProcess, ALateRegressionIsNotBuriedUnderTheGoodStart) {
     ++needed;
   }
   EXPECT_LE(needed, 10);
+}
+
+// 20 times the baseline's errors were found when, for eight ticks, a tenth of everything fails besides.
+TEST(HarmProcess, AnOutageOfBothArmsTakesLittleOfWhatWasFound) {
+  const HarmTest test{{1.1, 1e-4}, 240, 0};
+  HarmProcess found;
+  for (int i = 0; i < 20; ++i) found = advance(found, test, {750, 2}, {750, 0}, 1e-4, 1);
+  HarmProcess knows = found, does_not = found;
+  for (int i = 0; i < 8; ++i) {
+    update(knows, test, {750, 77}, {750, 75}, 0.1, 1, 1e-4);
+    update(does_not, test, {750, 77}, {750, 75}, 0.1, 1);
+  }
+  EXPECT_GT(knows.log_e, found.log_e - 1);
+  EXPECT_LT(does_not.log_e, found.log_e - 3);
+}
+
+// An e-variable still: as bad a canary as is tolerated, in an outage, has an expectation of at most 1.
+TEST(HarmProcess, BetsAddedToAnOutageAreFairWhateverItsRate) {
+  const HarmTest test{{1.1, 1e-4}, 240, 0};
+  std::mt19937_64 random(8);
+  for (const double p0 : {1e-4, 0.01, 0.1, 0.3}) {
+    double sum = 0, squares = 0;
+    constexpr int kRuns = 20000;
+    std::binomial_distribution<int> canary(40, test.limit.at(p0)), baseline(360, p0);
+    for (int i = 0; i < kRuns; ++i) {
+      HarmProcess process;
+      update(process, test, {40, static_cast<double>(canary(random))}, {360, static_cast<double>(baseline(random))}, 0.1, 1, 1e-3);
+      const double e = std::exp(process.log_e);
+      sum += e;
+      squares += e * e;
+    }
+    const double mean = sum / kRuns, error = std::sqrt((squares / kRuns - mean * mean) / kRuns);
+    EXPECT_LE(mean, 1 + 4 * error) << p0;
+  }
+}
+
+// Of the wealth, 97 % are bet: no tick takes more than all of that.
+TEST(HarmProcess, NoTickTakesEverything) {
+  const HarmTest test{{1.1, 1e-4}, 240, 0};
+  HarmProcess process;
+  for (int i = 0; i < 5; ++i) process = advance(process, test, {75, 3}, {675, 0}, 0.001, 1);
+  const double before = process.log_e;
+  process = advance(process, test, {75, 0}, {675, 600}, 0.001, 1);
+  EXPECT_GT(process.log_e, before + std::log(0.03) - 1e-9);
 }
 
 TEST(HarmProcess, TemperingSlowsEvidenceDown) {

@@ -25,19 +25,19 @@ void judge_pair(SloTrial& trial, const SloRules& rules, double canary_requests, 
     Question& question = trial.questions[i];
     const Counts canary{canary_requests, question.waiting_canary}, baseline{baseline_requests, question.waiting_baseline};
     question.waiting_canary = question.waiting_baseline = 0;
+    const double phi = tempering(rules, question);
     if (question.baseline.known()) {
-      const double p0 = question.baseline.guess();
-      const double phi = tempering(rules, question);
       HarmTest harm = rules.harm[i];
       harm.limit.theta = std::max(harm.limit.theta, factor);
-      update(question.relative, harm, canary, baseline, p0, phi);
-      if (!rules.harm_only) update(question.health, rules.health[i], canary, baseline, p0, phi);
+      update(question.relative, harm, canary, baseline, question.baseline.guess(), phi, question.baseline.usual());
+      // Of the usual rate, so that an outage in both arms is unusual for as long as it lasts.
+      if (!rules.harm_only) update(question.health, rules.health[i], canary, baseline, question.baseline.usual(), phi);
     }
     question.ratio.add(canary, baseline);
     if (rules.questions == 1 && !rules.harm_only) trial.interval.add(canary, baseline);
     if (!(rules.phi > 0)) question.spread.add(canary, baseline, question.ratio.shrunk());
     question.baseline_bad += baseline.bad;
-    question.baseline.learn(baseline);
+    question.baseline.learn(baseline, phi);
   }
   trial.baseline_requests += baseline_requests;
 }
@@ -205,7 +205,7 @@ void update(SloTrial& trial, const SloRules& rules, const SloTick& tick, int tic
 void drop_waiting(SloTrial& trial) {
   for (std::size_t i = 0; i < static_cast<std::size_t>(trial.asked); ++i) {
     Question& question = trial.questions[i];
-    question.baseline.learn({trial.waiting_baseline, question.waiting_baseline});
+    question.baseline.learn({trial.waiting_baseline, question.waiting_baseline}, question.spread.phi());
     question.waiting_canary = question.waiting_baseline = 0;
   }
   trial.waiting_canary = trial.waiting_baseline = 0;

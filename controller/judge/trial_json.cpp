@@ -11,8 +11,9 @@ namespace {
 using nlohmann::json;
 
 // To be raised with any change of the rows below or of what their numbers mean. Versions 1 and 2 bet with another prior
-// (e_process.h): their wealth per effect says nothing about today's effects, so they are refused and the run begins anew.
-constexpr int kVersion = 3;
+// (e_process.h): their wealth per effect says nothing about today's effects. Version 3 did not set unusual ticks of the baseline aside.
+// They are refused, and the run begins anew.
+constexpr int kVersion = 4;
 
 using rows::decode;
 using rows::each_of;
@@ -26,7 +27,7 @@ template <typename Q, typename F>
 void question_row(Q& q, F&& f) {
   harm_row(q.relative, f);
   for (auto& a : q.health.log_a) f(a);
-  each_of(f, q.health.log_e, q.baseline.total, q.baseline.bad);
+  each_of(f, q.health.log_e, q.baseline.total, q.baseline.bad, q.baseline.aside_total, q.baseline.aside_bad, q.baseline.aside);
   rows::spread_row(q.spread, f);
   each_of(f, q.ratio.up, q.ratio.down, q.canary_bad, q.baseline_bad, q.waiting_canary, q.waiting_baseline);
 }
@@ -52,8 +53,9 @@ bool part_of(double bad, double total) { return bad >= 0 && total >= 0 && bad <=
 
 // What every state of ours fulfils; a forged or damaged one must not lead to NaN later.
 bool sane(const Question& q) {
-  return finite({q.relative.log_e, q.health.log_e}) && part_of(q.baseline.bad, q.baseline.total) && rows::sane(q.spread) &&
-         q.ratio.up >= 0 && q.ratio.down >= 0 && q.waiting_canary >= 0 && q.waiting_baseline >= 0;
+  return finite({q.relative.log_e, q.health.log_e}) && part_of(q.baseline.bad, q.baseline.total) &&
+         part_of(q.baseline.aside_bad, q.baseline.aside_total) && rows::sane(q.spread) && q.ratio.up >= 0 && q.ratio.down >= 0 &&
+         q.waiting_canary >= 0 && q.waiting_baseline >= 0;
 }
 
 bool sane(const SloTrial& s) {

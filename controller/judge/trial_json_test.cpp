@@ -25,9 +25,9 @@ TEST(TrialJson, AStateThatBetWithAnotherPriorIsRefusedNeverMisread) {
   Trial trial = *begin(plan_of_all_kinds());
   const std::string now = to_json(trial);
   ASSERT_TRUE(from_json(plan_of_all_kinds(), now));
-  const std::size_t at = now.find("\"version\":3");
+  const std::size_t at = now.find("\"version\":4");
   ASSERT_NE(at, std::string::npos);
-  for (const char* version : {"1", "2", "4"}) {
+  for (const char* version : {"1", "2", "3", "5"}) {
     std::string other = now;
     other.replace(at, 11, std::string("\"version\":") + version);
     const auto read = from_json(plan_of_all_kinds(), other);

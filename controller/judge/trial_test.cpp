@@ -262,7 +262,7 @@ TEST(Trial, AStateOfAnotherVersionOrPlanIsRefusedNeverMisread) {
   EXPECT_EQ(from_json(plan_of(2), text).error().kind, Error::Kind::Invalid);
 
   std::string newer = text;
-  newer.replace(newer.find("\"version\":3"), 11, "\"version\":4");
+  newer.replace(newer.find("\"version\":4"), 11, "\"version\":5");
   EXPECT_EQ(from_json(plan, newer).error().kind, Error::Kind::Invalid);
 }
 

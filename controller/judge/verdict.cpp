@@ -32,7 +32,7 @@ std::optional<double> forecast(const TrialPlan& plan, const SloRules& rules, con
   for (std::size_t i = 0; i < static_cast<std::size_t>(rules.questions); ++i) {
     const Question& question = trial.questions[i];
     if (!question.baseline.known()) return std::nullopt;
-    const double p = question.baseline.guess();
+    const double p = question.baseline.usual();
     if (rules.kind != Kind::LatencyDistribution && rules.health[i].at(p) >= kMinCoverage) return std::nullopt;
     const auto requests = requests_for(std::log(1 / plan.beta) - question.health.log_e, rules.health[i], p, p,
                                        trial.baseline_requests / trial.canary_requests, phi_of(rules, question));

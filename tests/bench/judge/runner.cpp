@@ -61,7 +61,7 @@ void run_once(const Cell& cell, std::uint64_t seed, std::vector<Entry>& entries)
   static const judge::TrialPlan kPlan = plain_plan();
   const judge::Limit limit = judge::harm_limit(kPlan.slos[0]);
   const double needed = std::log(1 / kPlan.alpha);
-  Traffic traffic(cell.scenario, seed);
+  Traffic traffic(cell.scenario, seed, Traffic::Grain::Arms);
   for (int t = 0; t < cell.scenario.history; ++t) {
     const Tick tick = traffic.next();
     for (Entry& entry : entries) entry.contender->before(tick);

@@ -19,6 +19,11 @@ constexpr double kHour = 3600 / Scenario::kSeconds;  // in ticks
 constexpr double kMissing = 0.2;                     // share of scrapes
 constexpr double kRestart = 1 / kHour;
 
+bool pods_are_alike(Model model) {
+  return model == Model::Independent || model == Model::Bursts || model == Model::CommonOutage || model == Model::Diurnal ||
+         model == Model::WeightSteps;
+}
+
 // A log-normal factor of mean 1.
 double factor(double sigma, double z) { return std::exp(sigma * z - sigma * sigma / 2); }
 
@@ -56,7 +61,8 @@ std::string_view words(Model model) {
 
 bool independent(Model model) { return model != Model::Bursts && model != Model::PodNoise && model != Model::PodEffects; }
 
-Traffic::Traffic(const Scenario& scenario, std::uint64_t seed) : scenario_(scenario), random_(seed), tick_(-scenario.history) {
+Traffic::Traffic(const Scenario& scenario, std::uint64_t seed, Grain grain)
+    : scenario_(scenario), whole_arms_(grain == Grain::Arms && pods_are_alike(scenario.model)), random_(seed), tick_(-scenario.history) {
   outage_ = static_cast<int>(random_.uniform() * (scenario_.ticks - kOutage));
   phase_requests_ = 2 * std::numbers::pi * random_.uniform();
   phase_errors_ = 2 * std::numbers::pi * random_.uniform();
@@ -108,6 +114,11 @@ judge::Counts Traffic::restarted(Pod& pod, double requests, double probability) 
 }
 
 Traffic::Drawn Traffic::draw(const Arm& arm, double outage, judge::Counts& counts) {
+  if (whole_arms_) {
+    const double probability = 1 - (1 - std::min(1.0, arm.probability)) * (1 - outage);
+    counts += draw(arm.requests, probability);
+    return {probability, true};
+  }
   Drawn drawn;
   const double share = 1.0 / (arm.last - arm.first);
   for (int i = arm.first; i < arm.last; ++i) {

@@ -64,7 +64,10 @@ struct Tick {
 
 class Traffic {
  public:
-  Traffic(const Scenario& scenario, std::uint64_t seed);
+  // Arms: where all pods of an arm are alike, their sum is drawn at once (sums of Poisson numbers are Poisson numbers). Other ticks than
+  // those of Pods, of the same distribution, in a third of the time; pods() knows nothing then.
+  enum class Grain { Pods, Arms };
+  Traffic(const Scenario& scenario, std::uint64_t seed, Grain grain = Grain::Pods);
 
   // The next tick: `history` ticks without a canary come first, then `ticks` with one (it does not end there).
   Tick next();
@@ -98,6 +101,7 @@ class Traffic {
   Drawn draw(const Arm& arm, double outage, judge::Counts& counts);
 
   Scenario scenario_;
+  bool whole_arms_;
   Random random_;
   int tick_;
   int middle_ = 0;  // tick from which pods are counted as of the second half

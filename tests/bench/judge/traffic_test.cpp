@@ -69,6 +69,33 @@ TEST(Traffic, TheTruthIsWhatWasDrawnFrom) {
   }
 }
 
+// Mean and variance of the bad requests of a tick, over many ticks.
+std::pair<double, double> moments(const Scenario& s, Traffic::Grain grain) {
+  double sum = 0, squares = 0;
+  constexpr int kRuns = 60;
+  for (std::uint64_t run = 0; run < kRuns; ++run) {
+    Traffic traffic(s, run_seed(11, name(s.model), run), grain);
+    for (int t = 0; t < s.ticks; ++t) {
+      const judge::SloTick tick = traffic.next().counts;
+      const double bad = tick.canary.bad + 3 * tick.baseline.bad;  // either arm shows
+      sum += bad;
+      squares += bad * bad;
+    }
+  }
+  const double n = kRuns * s.ticks;
+  return {sum / n, squares / n - sum * sum / (n * n)};
+}
+
+TEST(Traffic, ArmsDrawnAtOnceAreTheSumsOfTheirPods) {
+  for (const Model model : kModels) {
+    const Scenario s = scenario(model, 0.02, 0.3);
+    const auto [mean, variance] = moments(s, Traffic::Grain::Arms);
+    const auto [of_pods, variance_of_pods] = moments(s, Traffic::Grain::Pods);
+    EXPECT_NEAR(mean / of_pods, 1, 0.02) << name(model);
+    EXPECT_NEAR(variance / variance_of_pods, 1, 0.06) << name(model);
+  }
+}
+
 TEST(Traffic, TheSameSeedGivesTheSameTicks) {
   Traffic one(scenario(Model::PodNoise), 5), same(scenario(Model::PodNoise), 5), other(scenario(Model::PodNoise), 6);
   int differ = 0;

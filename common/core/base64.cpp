@@ -1,6 +1,5 @@
 #include "common/core/base64.h"
 
-#include <array>
 #include <cstdint>
 
 namespace sluice {

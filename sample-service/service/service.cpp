@@ -46,13 +46,14 @@ Expected<std::unique_ptr<Service>> Service::start(Settings settings, Extras extr
               {"revision", set.revision},
               {"mode", self.store_->engine() == "sqlite" ? "embedded" : self.store_->engine()}})
       .set(1);
-  self.metrics_.gauge("fault_injection_active", "1 while faults are injected on purpose.").set(extras.active ? 1 : 0);
+  self.faults_ = extras.active;
+  self.look_at_faults();
   self.executor_ = std::make_unique<Executor>(
       set.queue, [&self] { self.keep_house(); }, self.store_->parallelism());
   self.make_worker(std::move(make_transport));
   if (auto made = self.make_relay(); !made) return tl::make_unexpected(made.error());
   if (auto made = self.make_api(); !made) return tl::make_unexpected(made.error());
-  if (extras.never_ready) self.health_.unready("fault", "never ready, as the fault profile asks");
+  if (!extras.unready.empty()) self.health_.unready("fault", extras.unready);
   if (auto listening = self.listen(extras); !listening) return tl::make_unexpected(listening.error());
   self.health_.started();
   return service;
@@ -178,6 +179,7 @@ void Service::keep_house() {
     next_look_ = now + kLookEvery;
     look_at_database();
     look_at_queue();
+    look_at_faults();
   }
   if (now >= next_prune_) {
     next_prune_ = now + kPruneEvery;
@@ -196,6 +198,10 @@ void Service::look_at_database() {
   const bool up = metrics_.gauge("broker_up", "1 while wake-ups can be received.").value() == 1;
   const auto away = fail(sluice::Error::Kind::Unavailable, "no connection; workers look for due deliveries by themselves");
   dependencies_.report("broker", up ? Expected<void>() : Expected<void>(away), Duration(0), clock_.now());
+}
+
+void Service::look_at_faults() {
+  metrics_.gauge("fault_injection_active", "1 while faults are injected on purpose.").set(faults_ && faults_() ? 1 : 0);
 }
 
 void Service::look_at_queue() {

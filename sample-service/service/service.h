@@ -27,9 +27,9 @@ namespace courier {
 // What the drill build adds; the release build passes none, and no code of it is in its binary.
 struct Extras {
   std::function<sluice::http::Handler(sluice::http::Handler)> wrap = nullptr;  // around the data port's handler
-  bool active = false;                                                         // fault_injection_active
-  bool never_ready = false;
-  bool exit_on_term = false;  // no drain at all
+  std::function<bool()> active = nullptr;                                      // fault_injection_active; asked each second
+  std::string unready{};                                                       // why it never is ready; empty: it is
+  bool exit_on_term = false;                                                   // no drain at all
 };
 
 class Service {
@@ -54,6 +54,7 @@ class Service {
   Expected<void> listen(const Extras& extras);
   void wait(Duration length, const std::stop_token& hurry);
   void keep_house();  // each second on a thread of the executor
+  void look_at_faults();
   void look_at_queue();
   void look_at_database();
   void ticked(std::size_t loop, Duration late);
@@ -62,6 +63,7 @@ class Service {
 
   Settings settings_;
   Random random_;
+  std::function<bool()> faults_{};
   sluice::SystemClock clock_;
   sluice::metrics::Registry metrics_;
   sluice::telemetry::Health health_{clock_};

@@ -193,7 +193,7 @@ void Service::look_at_database() {
   health_.unready("dependency", dependencies_.why_unready());
   if (settings_.broker.empty()) return;
   // Its own connection asks it all the time.
-  const bool up = metrics_.gauge("broker_up", "1 while wake-ups can be received.").value() == 1;
+  const bool up = metrics_.gauge("broker_up", "1 while the broker of wake-ups answers.").value() == 1;
   const auto away = fail(sluice::Error::Kind::Unavailable, "no connection; workers look for due deliveries by themselves");
   dependencies_.report("broker", up ? Expected<void>() : Expected<void>(away), Duration(0), clock_.now());
 }

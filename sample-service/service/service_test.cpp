@@ -522,6 +522,21 @@ TEST_F(CourierService, ABrokerThatIsAwayIsToldAndKeepsNoTrafficAway) {
   EXPECT_EQ(send(*admin, "GET", "/livez").status, 200);
 }
 
+TEST_F(CourierService, OneThatOnlyTakesMessagesKnowsThatItsBrokerIsThere) {
+  RawServer broker([](RawConnection& peer, int) {
+    while (peer.read_until("PING\r\n").ends_with("PING\r\n")) peer.write("+PONG\r\n");
+  });
+  settings.role = Role::Api;
+  settings.broker = "redis://127.0.0.1:" + std::to_string(broker.port());
+  start();
+  const auto give_up = std::chrono::steady_clock::now() + 20s;
+  Response dependencies;
+  do dependencies = send(*admin, "GET", "/healthz/dependencies");
+  while (dependencies.status != 200 && std::chrono::steady_clock::now() < give_up);
+  EXPECT_EQ(dependencies.status, 200) << dependencies.body;
+  EXPECT_NE(send(*admin, "GET", "/metrics").body.find("\nbroker_up 1\n"), std::string::npos);
+}
+
 TEST_F(CourierService, ADatabaseThatCannotBeOpenedIsNeverStartedWith) {
   settings.database = "/nowhere/at/all/courier.db";
   const auto refused = Service::start(settings, {}, counting_random(),

@@ -1,5 +1,6 @@
 // The metrics of the data port: http_request_duration_seconds{method,route,status}, http_requests_in_flight and
-// http_requests_rejected_total{route,reason}. Thread-safe.
+// http_requests_rejected_total{route,reason}. However many kinds of errors clients bring about, the series stay few enough
+// (meter.cpp): late ones are counted together. Thread-safe.
 #pragma once
 
 #include <map>
@@ -24,10 +25,13 @@ class Meter {
   void rejected(std::string_view route, std::string_view reason);
 
  private:
+  using Key = std::tuple<std::string_view, std::string_view, int>;  // method, route, status; a status below 10 is a class
+
   sluice::metrics::Registry& metrics_;
   sluice::metrics::Gauge in_flight_;
   std::mutex mutex_;
-  std::map<std::tuple<std::string_view, std::string_view, int>, sluice::metrics::Histogram> known_;
+  std::map<Key, sluice::metrics::Histogram> known_;
+  std::size_t errors_ = 0;  // of them, with a status of 400 or more
 };
 
 }  // namespace courier

@@ -122,7 +122,10 @@ Expected<void> Service::make_api() {
 }
 
 Expected<void> Service::listen(const Extras& extras) {
-  auto admin_port = sluice::http::serve({.address = settings_.address, .port = settings_.admin_port},
+  loop_lag("admin").set(0);
+  auto admin_port = sluice::http::serve({.address = settings_.address,
+                                         .port = settings_.admin_port,
+                                         .on_tick = [this](std::size_t, Duration late) { loop_lag("admin").set(sluice::seconds(late)); }},
                                         [this](const IncomingRequest& in, ReplyPtr reply) { reply->send(admin(in.path, in.query)); });
   if (!admin_port) return fail("admin port", admin_port.error());
   admin_ = std::move(*admin_port);
@@ -134,7 +137,10 @@ Expected<void> Service::listen(const Extras& extras) {
     if (status != 500) meter_.rejected("unmatched", std::to_string(status));
     return problem(status, why, status == 503 ? 1 : 0);
   };
-  for (auto& tick : last_tick_) tick = clock_.monotonic().count();
+  for (std::size_t loop = 0; loop < last_tick_.size(); ++loop) {
+    last_tick_[loop] = clock_.monotonic().count();
+    loop_lag(std::to_string(loop)).set(0);
+  }
   auto data = sluice::http::serve({.address = settings_.address,
                                    .port = settings_.port,
                                    .threads = settings_.threads,
@@ -155,11 +161,14 @@ Service::~Service() {
   wake_.reset();
 }
 
+sluice::metrics::Gauge Service::loop_lag(const std::string& loop) {
+  return metrics_.gauge("event_loop_lag_seconds", "How late the loop's last tick came.", {{"loop", loop}});
+}
+
 void Service::ticked(std::size_t loop, Duration late) {
   last_tick_[loop] = clock_.monotonic().count();
   health_.tick("loop-" + std::to_string(loop));
-  metrics_.gauge("event_loop_lag_seconds", "How late the loop's last tick came.", {{"loop", std::to_string(loop)}})
-      .set(sluice::seconds(late));
+  loop_lag(std::to_string(loop)).set(sluice::seconds(late));
 }
 
 std::string Service::late_loop() const {
@@ -205,6 +214,8 @@ void Service::look_at_queue() {
   metrics_.gauge("queue_depth", "Deliveries that are not ended.").set(static_cast<double>(queue->pending));
   metrics_.gauge("queue_lag_messages", "Deliveries that might be made now.").set(static_cast<double>(queue->due));
   metrics_.gauge("queue_oldest_age_seconds", "How long the longest due delivery has waited.").set(sluice::seconds(now - queue->oldest_due));
+  metrics_.gauge("outbox_oldest_age_seconds", "How long the oldest notice of what was taken in has not been passed on.")
+      .set(sluice::seconds(now - queue->oldest_notice));
   edge_.hold_intake(now - queue->oldest_notice > kOldestNotice);
 }
 

@@ -56,6 +56,7 @@ class Service {
   void keep_house();  // each second on a thread of the executor
   void look_at_queue();
   void look_at_database();
+  sluice::metrics::Gauge loop_lag(const std::string& loop);
   void ticked(std::size_t loop, Duration late);
   std::string late_loop() const;
   sluice::http::Response admin(const std::string& path, const std::string& query);

@@ -3,12 +3,14 @@
 #include <atomic>
 #include <future>
 #include <latch>
+#include <sstream>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
 #include "common/http/raw_server_for_test.h"
 #include "common/http/transport.h"
+#include "sample-service/api/routes.h"
 #include "sample-service/domain/endpoint.h"
 #include "sample-service/store/open.h"
 #include "sample-service/trust/secret_text.h"
@@ -486,6 +488,73 @@ TEST_F(CourierService, MetricsCarryTheAgreedNamesAndNoRawPaths) {
   }
   EXPECT_EQ(text.find("wp-admin"), std::string::npos);
   EXPECT_EQ(text.find("some-id"), std::string::npos);
+}
+
+TEST_F(CourierService, WhatAlertsLookAtIsThereBeforeItHappens) {
+  settings.threads = 2;
+  start();
+  std::string text;
+  do text = send(*admin, "GET", "/metrics").body;
+  while (text.find("\nqueue_depth ") == std::string::npos);
+  for (const char* line :
+       {"job_dead_total 0\n", "db_slow_queries_total{query=\"intake_message\"} 0\n", "db_slow_queries_total{query=\"end_loan\"} 0\n",
+        "event_loop_lag_seconds{loop=\"0\"} ", "event_loop_lag_seconds{loop=\"1\"} ", "event_loop_lag_seconds{loop=\"admin\"} ",
+        "queue_oldest_age_seconds 0\n", "outbox_oldest_age_seconds 0\n"}) {
+    EXPECT_NE(text.find("\n" + std::string(line)), std::string::npos) << line << text;
+  }
+}
+
+TEST_F(CourierService, AfterAllRoutesItHasFewerThanTwoThousandSeries) {
+  settings.endpoints.default_endpoint = "http://127.0.0.1:1/";
+  settings.endpoints.allowed = {"http://hooks.example"};
+  settings.edge.auth_required = true;
+  settings.admin_key = std::string(32, 'a');
+  start();
+  const auto token_for = [&](const std::string& key) {
+    return json::parse(ask("POST", "/v1/tokens", "", {{"Authorization", "Bearer " + key}}).body)["access_token"].get<std::string>();
+  };
+  const std::string admin_token = token_for(settings.admin_key);
+  const sluice::http::Headers as_admin{{"Authorization", "Bearer " + admin_token}};
+  const auto key = json::parse(ask("POST", "/v1/tenants/default/keys", "", as_admin).body);
+  const std::string token = token_for(key["key"]);
+  sluice::http::Headers good{{"Authorization", "Bearer " + token}, {"Idempotency-Key", "k"}, {"If-Match", "*"}};
+  const std::string message = ask("POST", "/v1/messages", R"({"payload":1})", good).headers.at("Location");
+  const std::string endpoint = ask("POST", "/v1/endpoints", R"({"url":"http://hooks.example/"})", good).headers.at("Location");
+  ask("POST", "/v1/tenants", R"({"id":"acme"})", as_admin);
+  for (const Route& route : routes()) {
+    std::string path(route.pattern);
+    const auto fill = [&](const std::string& what, const std::string& with) {
+      if (const auto at = path.find(what); at != std::string::npos) path.replace(at, what.size(), with);
+    };
+    fill("/v1/messages/{id}", message);
+    fill("/v1/endpoints/{id}", endpoint);
+    fill("{tenant}", "default");
+    fill("{key}", "none");
+    if (route.method == "DELETE") path += "x";  // the endpoint is needed
+    const std::string method(route.method);
+    const std::string body = method == "PATCH" ? R"({"state":"paused"})" : method == "GET" ? "" : "{";
+    ask(method, path, body, route.scope == "tenants:write" ? as_admin : good);
+    ask(method, path, "", {});                                                                       // 401
+    ask(method, (path == "/" ? "" : path) + "/none", "", good);                                                           // 404, of no route
+    ask("PUT", path, "", good);                                                                      // 405
+    ask(method, path, body, {{"Authorization", "Bearer " + token}, {"X-Request-Timeout-Ms", "x"}});  // 400
+    if (method == "GET") ask("HEAD", path, "", good);
+  }
+  const std::string text = send(*admin, "GET", "/metrics").body;
+  long lines = 0;
+  long of_database = 0;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) {
+    if (line.starts_with('#')) continue;
+    ++lines;
+    if (line.find("dependency=\"database\"") != std::string::npos) ++of_database;
+  }
+  for (const Route& route : routes()) {
+    EXPECT_NE(text.find("route=\"" + std::string(route.pattern) + "\""), std::string::npos) << route.pattern;
+  }
+  // An outage of the database gives each of its operations a second outcome.
+  RecordProperty("lines", static_cast<int>(lines));
+  EXPECT_LT(lines + of_database, 2'000);
 }
 
 TEST_F(CourierService, ProbesAreGreenOnTheAdminPortOnly) {

@@ -167,7 +167,8 @@ class RedisWake final : public Wake {
     if (!options_.metrics) return;
     options_.metrics
         ->histogram("dependency_request_duration_seconds", "How long operations of what courier depends on took.",
-                    sluice::metrics::request_duration_bounds(), {{"dependency", "broker"}, {"op", op}, {"outcome", ok ? "ok" : "failed"}})
+                    sluice::metrics::dependency_duration_bounds(),
+                    {{"dependency", "broker"}, {"op", op}, {"outcome", ok ? "ok" : "failed"}})
         .observe(std::chrono::duration<double>(took).count());
   }
 

@@ -29,6 +29,7 @@ std::string target_of(const std::string& endpoint) {
 }  // namespace
 
 Worker::Worker(WorkerOptions options, Parts parts) : options_(options), parts_(std::move(parts)), fair_(options.threads) {
+  dead().add(0);
   if (options_.threads == 0) return;
   threads_.emplace_back([this](const std::stop_token& stop) { dispatch(stop); });
   for (std::size_t i = 0; i < options_.threads; ++i) {
@@ -218,7 +219,7 @@ void Worker::deliver(const Loan& loan, const std::stop_token& stop) {
 void Worker::failed(const Loan& loan, const std::string& error) {
   Expected<void> stored;
   if (loan.delivery.attempts >= options_.max_attempts) {
-    parts_.metrics.counter("job_dead_total", "Deliveries given up.").add();
+    dead().add();
     sluice::log::warn("a delivery was given up",
                       {{"message_id", loan.delivery.message}, {"attempts", loan.delivery.attempts}, {"error", error}});
     stored = parts_.executor.call([&] { return parts_.store.give_up(loan, error); });
@@ -231,6 +232,8 @@ void Worker::failed(const Loan& loan, const std::string& error) {
   if (!stored)
     sluice::log::warn("the outcome of a delivery is lost", {{"message_id", loan.delivery.message}, {"error", to_string(stored.error())}});
 }
+
+sluice::metrics::Counter Worker::dead() { return parts_.metrics.counter("job_dead_total", "Deliveries given up."); }
 
 void Worker::give_back(const Loan& loan, Time due) {
   const auto back = parts_.executor.call([&] { return parts_.store.give_back(loan, due); });

@@ -77,6 +77,7 @@ class Worker {
   void deliver(const Loan& loan, const std::stop_token& stop);
   sluice::http::Request request_of(const Loan& loan, std::string& origin) const;
   void failed(const Loan& loan, const std::string& error);
+  sluice::metrics::Counter dead();
   void give_back(const Loan& loan, Time due);
   void ended(const Loan& loan, bool well);
   Expected<std::shared_ptr<sluice::http::Transport>> transport_to(const std::string& origin);

@@ -437,6 +437,54 @@ TEST_F(CourierService, ADeliveryIsSignedWithTheSecretThatHoldsWhenItIsSent) {
   verify(1, next);
 }
 
+TEST_F(CourierService, WhileASecretIsRotatedTheReceiverMayKnowEitherOne) {
+  std::vector<std::promise<std::string>> delivered(2);
+  RawServer sink([&](RawConnection& peer, int number) {
+    std::string head = peer.read_head();
+    peer.read_exactly(1);
+    if (number < 2) delivered[static_cast<std::size_t>(number)].set_value(std::move(head));
+    peer.write("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
+  });
+  settings.endpoints.allowed = {sink.url()};
+  start();
+  const Response created = ask("POST", "/v1/endpoints", R"({"url": ")" + sink.url() + R"(/hook"})");
+  ASSERT_EQ(created.status, 201) << created.body;
+  const std::string location = created.headers.at("Location");
+  const std::string old = json::parse(created.body)["secret"];
+  EXPECT_EQ(ask("POST", location + "/rotate-secret").status, 428);
+  EXPECT_EQ(ask("POST", location + "/rotate-secret", R"({"overlapSeconds": -1})", {{"If-Match", "*"}}).status, 400);
+  const Response rotated = ask("POST", location + "/rotate-secret", "", {{"If-Match", "\"1\""}});
+  ASSERT_EQ(rotated.status, 200) << rotated.body;
+  EXPECT_EQ(rotated.headers.at("Cache-Control"), "no-store");
+  EXPECT_EQ(rotated.headers.at("ETag"), "\"2\"");
+  EXPECT_EQ(ask("POST", location + "/rotate-secret", "", {{"If-Match", "\"1\""}}).status, 412) << "once, though it is repeated";
+  const std::string next = json::parse(rotated.body)["secret"];
+  EXPECT_NE(next, old);
+  const json read = json::parse(get(location).body);
+  ASSERT_EQ(read["oldSecrets"].size(), 1U);
+  const auto until = sluice::parse_time(read["oldSecrets"][0]["validUntil"].get<std::string>());
+  const auto updated = sluice::parse_time(read["updated"].get<std::string>());
+  EXPECT_EQ(*until - *updated, std::chrono::hours(24)) << read;
+  EXPECT_EQ(get(location).body.find("whsec_"), std::string::npos);
+
+  const auto signed_by = [&](std::size_t number, const std::vector<std::string>& secrets) {
+    const std::string id = json::parse(post(R"({"payload":1})", std::to_string(number)).body)["id"];
+    const std::string head = delivered[number].get_future().get();
+    std::string expected;
+    for (const auto& secret : secrets) {
+      expected += (expected.empty() ? "" : " ") + signature(secret, id, header_of(head, "webhook-timestamp"), "1");
+    }
+    EXPECT_EQ(header_of(head, "webhook-signature"), expected) << head;
+  };
+  signed_by(0, {next, old});
+  // A leaked secret is replaced at once, and with it all that were before.
+  const std::string last = "whsec_" + base64(std::string(32, 'n'));
+  const Response replaced = ask("PATCH", location, R"({"secret": ")" + last + "\"}", {{"If-Match", "*"}});
+  ASSERT_EQ(replaced.status, 200) << replaced.body;
+  EXPECT_FALSE(json::parse(replaced.body).contains("oldSecrets"));
+  signed_by(1, {last});
+}
+
 TEST_F(CourierService, AStuckLoopKeepsTrafficAwayUntilItIsFree) {
   std::latch stuck(1);
   std::latch free(1);

@@ -154,12 +154,14 @@ sluice::http::Request Worker::request_of(const Loan& loan, std::string& origin) 
     origin = to_string(*url);
     request.target = target_of(loan.delivery.url);
   }
-  const auto timestamp = std::chrono::duration_cast<std::chrono::seconds>(parts_.clock.now().time_since_epoch()).count();
+  const Time now = parts_.clock.now();
+  const auto timestamp = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
   request.method = "POST";
   request.headers["Content-Type"] = "application/json";
   request.headers["webhook-id"] = loan.delivery.message;
   request.headers["webhook-timestamp"] = std::to_string(timestamp);
-  if (!loan.secret.empty()) request.headers["webhook-signature"] = sign(loan.secret, loan.delivery.message, timestamp, loan.payload);
+  const auto secrets = signing_secrets(loan.secret, loan.old_secrets, now);
+  if (!secrets.empty()) request.headers["webhook-signature"] = sign_with_each(secrets, loan.delivery.message, timestamp, loan.payload);
   if (const auto parent = sluice::http::parse_traceparent(loan.traceparent)) {
     request.headers["traceparent"] = sluice::http::next_span(parent, parts_.random).header();
   }

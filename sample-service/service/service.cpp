@@ -18,11 +18,24 @@ constexpr Duration kPruneEvery{60'000};
 constexpr Duration kLookEvery{1'000};
 constexpr Duration kLateLoop{2'000};  // without a tick, of which there are two each second
 constexpr Duration kOldestNotice{60'000};
+constexpr Duration kFlush{2'000};        // for the last spans
 constexpr Duration kHouseLimit{20'000};  // a database that says nothing is given up after some seconds, each time
 
 TokenRing ring_of(const Settings& settings) {
   auto ring = settings.token_keys.empty() ? TokenRing::random() : TokenRing::parse(settings.token_keys);
   return ring ? *std::move(ring) : TokenRing::random();  // read_settings() has checked it
+}
+
+std::unique_ptr<SpanExporter> make_exporter(const Settings& settings, sluice::metrics::Registry& metrics, const Random& random) {
+  if (settings.collector.empty()) return nullptr;
+  auto transport = sluice::http::make_transport({.url = settings.collector});
+  if (!transport) {
+    sluice::log::error("nothing is traced", {{"error", to_string(transport.error())}});
+    return nullptr;
+  }
+  return std::make_unique<SpanExporter>(ExporterOptions{.endpoint = settings.collector},
+                                        SpanResource{"courier", settings.identity.version, settings.identity.pod},
+                                        SpanExporter::Parts{metrics, random, *std::move(transport)});
 }
 
 }  // namespace
@@ -31,7 +44,8 @@ Service::Service(Settings settings, TokenRing tokens, Random random)
     : settings_(std::move(settings)),
       random_(std::move(random)),
       tokens_(std::move(tokens)),
-      edge_(settings_.edge, {tokens_, clock_, random_, metrics_, meter_}),
+      spans_(make_exporter(settings_, metrics_, random_)),
+      edge_(settings_.edge, {tokens_, clock_, random_, metrics_, meter_, spans_.get()}),
       last_tick_(settings_.threads) {}
 
 Expected<std::unique_ptr<Service>> Service::start(Settings settings, Extras extras, Random random, MakeTransport make_transport) {
@@ -79,8 +93,9 @@ void Service::make_worker(MakeTransport make_transport) {
   receivers_ = std::make_unique<Receivers>(std::move(policy), Receivers::Parts{clock_, random_, metrics_, std::move(connect)});
   WorkerOptions options = settings_.worker;
   if (settings_.role == Role::Api) options.threads = 0;
-  worker_ = std::make_unique<Worker>(options, Worker::Parts{*store_, *executor_, clock_, random_, metrics_, health_,
-                                                            [this](const std::string& origin) { return receivers_->to(origin); }});
+  worker_ =
+      std::make_unique<Worker>(options, Worker::Parts{*store_, *executor_, clock_, random_, metrics_, health_,
+                                                      [this](const std::string& origin) { return receivers_->to(origin); }, spans_.get()});
 }
 
 Expected<void> Service::make_relay() {
@@ -117,7 +132,8 @@ Expected<void> Service::make_api() {
                                         metrics_,
                                         meter_,
                                         [this](const std::string& id) { relay_->stored(id); },
-                                        {settings_.cache_bytes, settings_.cache_ttl, l2_.get()}});
+                                        {settings_.cache_bytes, settings_.cache_ttl, l2_.get()},
+                                        spans_.get()});
   return {};
 }
 
@@ -250,6 +266,7 @@ void Service::drain(const std::stop_token& hurry) {
   for (std::size_t loop = 0; loop < settings_.threads; ++loop) health_.forget("loop-" + std::to_string(loop));
   worker_->cut();
   relay_->end();
+  if (spans_) spans_->end(kFlush);
   sluice::log::info("drained");
 }
 

@@ -17,6 +17,7 @@
 #include "sample-service/api/edge.h"
 #include "sample-service/service/dependencies.h"
 #include "sample-service/service/settings.h"
+#include "sample-service/telemetry/exporter.h"
 #include "sample-service/trust/receivers.h"
 #include "sample-service/trust/token.h"
 #include "sample-service/wake/wake.h"
@@ -68,6 +69,7 @@ class Service {
   sluice::telemetry::Health health_{clock_};
   Dependencies dependencies_;
   TokenRing tokens_;
+  std::unique_ptr<SpanExporter> spans_;  // null: nothing is traced
   Meter meter_{metrics_};
   Edge edge_;
   std::vector<std::atomic<long long>> last_tick_;  // of each loop, monotonic milliseconds

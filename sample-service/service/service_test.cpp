@@ -401,16 +401,128 @@ TEST_F(CourierService, TheTraceReachesTheReceiver) {
   EXPECT_NE(head.find("traceparent:00-" + trace + "-"), std::string::npos) << head;
 }
 
-// What Standard Webhooks has a receiver compute.
-std::string signature(const std::string& secret, const std::string& id, const std::string& timestamp, const std::string& body) {
-  return "v1," + base64(hmac_sha256(*from_base64(secret.substr(6)), id + "." + timestamp + "." + body));
-}
-
 std::string header_of(const std::string& head, const std::string& name) {
   const auto begin = head.find("\r\n" + name + ":");
   if (begin == std::string::npos) return {};
   const auto value = head.find_first_not_of(' ', begin + name.size() + 3);
   return head.substr(value, head.find("\r\n", value) - value);
+}
+
+TEST_F(CourierService, EachMessageIsOneTraceFromTheEdgeThroughTheRowToTheReceiver) {
+  constexpr int kMessages = 40;
+  std::mutex mutex;
+  std::vector<json> spans;
+  const auto read_body = [](RawConnection& peer, const std::string& head) {
+    return peer.read_exactly(std::stoul("0" + header_of(head, "Content-Length")));
+  };
+  RawServer collector([&](RawConnection& peer, int) {
+    for (;;) {
+      const std::string head = peer.read_head();
+      if (head.empty()) return;
+      const json body = json::parse(read_body(peer, head));
+      {
+        const std::lock_guard lock(mutex);
+        EXPECT_TRUE(head.starts_with("POST /v1/traces HTTP/1.1\r\n")) << head;
+        for (const auto& span : body["resourceSpans"][0]["scopeSpans"][0]["spans"]) spans.push_back(span);
+      }
+      peer.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+    }
+  });
+  std::latch delivered(kMessages);
+  std::map<std::string, std::string> receivers;  // webhook-id -> traceparent
+  RawServer sink([&](RawConnection& peer, int) {
+    const std::string head = peer.read_head();
+    if (head.empty()) return;
+    read_body(peer, head);
+    {
+      const std::lock_guard lock(mutex);
+      receivers[header_of(head, "webhook-id")] = header_of(head, "traceparent");
+    }
+    peer.write("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
+    delivered.count_down();
+  });
+  const std::string database = ::testing::TempDir() + "courier-traces-" + std::to_string(::getpid()) + ".db";
+  settings.database = database;
+  settings.endpoints.default_endpoint = sink.url() + "/";
+  settings.collector = collector.url();
+  settings.edge.trace_ratio = 1;
+  settings.edge.deadline.standard = Duration(10'000);  // however busy the machine is
+  start();
+  std::vector<std::string> ids;
+  for (int i = 0; i < kMessages; ++i) {
+    const std::string location = post(R"({"payload":1})", std::to_string(i)).headers.at("Location");
+    ids.push_back(location.substr(location.rfind('/') + 1));
+  }
+  delivered.wait();
+  service->drain();
+  service.reset();
+
+  const auto store = open_store({.database = database});
+  ASSERT_TRUE(store) << store.error().message;
+  const std::lock_guard lock(mutex);
+  const auto attribute = [](const json& span, const std::string& key) {
+    for (const auto& one : span["attributes"]) {
+      if (one["key"] == key) return one["value"].value("stringValue", "");
+    }
+    return std::string();
+  };
+  for (const std::string& id : ids) {
+    const auto row = sluice::http::parse_traceparent((*store)->lookup(std::string(kDefaultTenant), id)->message.traceparent);
+    ASSERT_TRUE(row) << id;
+    EXPECT_TRUE(row->sampled);
+    std::map<std::string, json> of_message;
+    for (const json& span : spans) {
+      if (span["traceId"] == row->trace_id) of_message[span["name"]] = span;
+    }
+    ASSERT_EQ(of_message.size(), 4U) << json(of_message);
+    const json& edge = of_message["POST /v1/messages"];
+    EXPECT_EQ(edge["spanId"], row->span_id) << "the row carries the edge's span";
+    EXPECT_FALSE(edge.contains("parentSpanId"));
+    for (const char* child : {"store intake", "queue wait", "deliver"}) EXPECT_EQ(of_message[child]["parentSpanId"], row->span_id) << child;
+    EXPECT_EQ(attribute(of_message["deliver"], "courier.message_id"), id);
+    const auto receiver = sluice::http::parse_traceparent(receivers[id]);
+    ASSERT_TRUE(receiver) << receivers[id];
+    EXPECT_EQ(receiver->trace_id, row->trace_id);
+    EXPECT_EQ(of_message["deliver"]["spanId"], receiver->span_id) << "the receiver's parent is the attempt";
+    EXPECT_TRUE(receiver->sampled);
+  }
+  ::unlink(database.c_str());
+}
+
+TEST_F(CourierService, WithoutACollectorNothingIsTracedAndTheClientsWordIsPassedOn) {
+  std::promise<std::string> delivered;
+  RawServer sink([&](RawConnection& peer, int number) {
+    std::string head = peer.read_head();
+    if (number == 0) delivered.set_value(header_of(head, "traceparent"));
+    peer.write("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
+  });
+  settings.endpoints.default_endpoint = sink.url() + "/";
+  settings.edge.trace_ratio = 1;
+  start();
+  post(R"({"payload":1})", "a");
+  EXPECT_TRUE(delivered.get_future().get().ends_with("-00"));
+  EXPECT_EQ(send(*admin, "GET", "/metrics").body.find("trace_spans"), std::string::npos);
+}
+
+TEST_F(CourierService, ACollectorThatIsAwayChangesNothingForClients) {
+  settings.endpoints.default_endpoint = "http://127.0.0.1:1/";
+  settings.collector = "http://127.0.0.1:1";
+  settings.edge.trace_ratio = 1;
+  settings.worker.threads = 0;
+  start();
+  for (int i = 0; i < 2'600; ++i) ASSERT_EQ(get("/").status, 200);
+  const std::string text = send(*admin, "GET", "/metrics").body;
+  EXPECT_NE(text.find("\ntrace_spans_exported_total 0\n"), std::string::npos);
+  const std::string line = "\ntrace_spans_dropped_total{reason=\"queue_full\"} ";
+  const auto at = text.find(line);
+  ASSERT_NE(at, std::string::npos) << text;
+  EXPECT_GT(std::stod(text.substr(at + line.size())), 0);
+  service->drain();
+}
+
+// What Standard Webhooks has a receiver compute.
+std::string signature(const std::string& secret, const std::string& id, const std::string& timestamp, const std::string& body) {
+  return "v1," + base64(hmac_sha256(*from_base64(secret.substr(6)), id + "." + timestamp + "." + body));
 }
 
 TEST_F(CourierService, ADeliveryIsSignedWithTheSecretThatHoldsWhenItIsSent) {
@@ -583,7 +695,7 @@ TEST_F(CourierService, AfterAllRoutesItHasFewerThanTwoThousandSeries) {
     const std::string body = method == "PATCH" ? R"({"state":"paused"})" : method == "GET" ? "" : "{";
     ask(method, path, body, route.scope == "tenants:write" ? as_admin : good);
     ask(method, path, "", {});                                                                       // 401
-    ask(method, (path == "/" ? "" : path) + "/none", "", good);                                                           // 404, of no route
+    ask(method, (path == "/" ? "" : path) + "/none", "", good);                                      // 404, of no route
     ask("PUT", path, "", good);                                                                      // 405
     ask(method, path, body, {{"Authorization", "Bearer " + token}, {"X-Request-Timeout-Ms", "x"}});  // 400
     if (method == "GET") ask("HEAD", path, "", good);

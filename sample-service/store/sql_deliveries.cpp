@@ -76,6 +76,7 @@ Loan SqlStore::loan_of(const Row& row) {
   loan.lease_until = from_sql(row.number(12));
   loan.fence = row.number(13);
   loan.old_secrets = old_secrets_of(row.text(14));
+  loan.received = from_sql(row.number(15));
   return loan;
 }
 

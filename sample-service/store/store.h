@@ -57,6 +57,7 @@ struct Loan {
   Delivery delivery{};  // attempts counts this one
   std::string payload{};
   std::string traceparent{};
+  Time received{};       // of the message
   std::string secret{};  // of the endpoint
   std::vector<OldSecret> old_secrets{};
   std::string receiver{};  // see Backlog

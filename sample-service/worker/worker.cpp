@@ -3,7 +3,6 @@
 #include <chrono>
 
 #include "common/core/backoff.h"
-#include "common/http/trace_context.h"
 #include "common/http/url.h"
 #include "common/telemetry/log.h"
 #include "sample-service/domain/signature.h"
@@ -146,7 +145,7 @@ void Worker::run(std::size_t number, const std::stop_token& stop) {
   parts_.health.forget(loop);
 }
 
-sluice::http::Request Worker::request_of(const Loan& loan, std::string& origin) const {
+sluice::http::Request Worker::request_of(const Loan& loan, const Attempt& attempt, std::string& origin) const {
   sluice::http::Request request;
   origin = loan.delivery.url;
   if (auto url = sluice::http::parse_url(loan.delivery.url)) {
@@ -162,13 +161,24 @@ sluice::http::Request Worker::request_of(const Loan& loan, std::string& origin) 
   request.headers["webhook-timestamp"] = std::to_string(timestamp);
   const auto secrets = signing_secrets(loan.secret, loan.old_secrets, now);
   if (!secrets.empty()) request.headers["webhook-signature"] = sign_with_each(secrets, loan.delivery.message, timestamp, loan.payload);
-  if (const auto parent = sluice::http::parse_traceparent(loan.traceparent)) {
-    request.headers["traceparent"] = sluice::http::next_span(parent, parts_.random).header();
-  }
+  if (attempt.step) request.headers["traceparent"] = attempt.step->header();
   request.body = loan.payload;
   request.deadline = options_.deadline;
   request.max_body = 64 * 1024;
   return request;
+}
+
+Expected<sluice::http::Response> Worker::call(const Loan& loan, const std::stop_token& stop) {
+  const Attempt attempt = begin_attempt(loan, parts_.random);
+  std::string origin;
+  const auto request = request_of(loan, attempt, origin);
+  const auto transport = transport_to(origin);
+  auto answer = transport ? (*transport)->send(request, stop) : tl::make_unexpected(transport.error());
+  if (parts_.spans && attempt.sampled()) {
+    if (auto waited = wait_span(loan, attempt, parts_.random)) parts_.spans->offer(*std::move(waited));
+    parts_.spans->offer(delivery_span(loan, attempt, origin, answer));
+  }
+  return answer;
 }
 
 void Worker::deliver(const Loan& loan, const std::stop_token& stop) {
@@ -186,10 +196,7 @@ void Worker::deliver(const Loan& loan, const std::stop_token& stop) {
       sluice::log::warn("the outcome of a delivery is lost", {{"message_id", loan.delivery.message}, {"error", to_string(stored.error())}});
     return ended(loan, false);
   }
-  std::string origin;
-  const auto request = request_of(loan, origin);
-  const auto transport = transport_to(origin);
-  const auto answer = transport ? (*transport)->send(request, stop) : tl::make_unexpected(transport.error());
+  const auto answer = call(loan, stop);
   if (!answer && answer.error().is(Error::Kind::Cancelled)) {
     finish("cut");
     give_back(loan, parts_.clock.now());

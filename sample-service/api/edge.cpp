@@ -76,8 +76,9 @@ class EdgeReply final : public Reply {
   void finish(int status) {
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin_;
     meter_.end();
-    meter_.answered(method_, call_->route->pattern, status, took.count());
-    if (spans_ && call_->trace.sampled) spans_->offer(request_span(*call_, method_, call_->route->pattern, status, call_->watch.now()));
+    const bool traced = spans_ && call_->trace.sampled;
+    meter_.answered(method_, call_->route->pattern, status, took.count(), traced ? call_->trace.trace_id : "");
+    if (traced) spans_->offer(request_span(*call_, method_, call_->route->pattern, status, call_->watch.now()));
     permit_.reset();
     // 503 is what overload looks like, and a line for each would be more of it.
     const auto level = status >= 500 && status != 503 ? sluice::log::Level::Warn : sluice::log::Level::Debug;

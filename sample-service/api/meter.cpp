@@ -27,7 +27,7 @@ std::string text_of(int status) { return status < 10 ? std::to_string(status) + 
 Meter::Meter(sluice::metrics::Registry& metrics)
     : metrics_(metrics), in_flight_(metrics.gauge("http_requests_in_flight", "Requests that were read and not answered yet.")) {}
 
-void Meter::answered(std::string_view method, std::string_view route, int status, double seconds) {
+void Meter::answered(std::string_view method, std::string_view route, int status, double seconds, std::string_view trace_id) {
   const std::lock_guard lock(mutex_);
   // Asking the registry costs more than the cheap routes do. Both views are of literals.
   // The method of a 405 is one that the route does not have.
@@ -49,6 +49,16 @@ void Meter::answered(std::string_view method, std::string_view route, int status
     if (status >= 400) ++errors_;
   }
   found->second.observe(seconds);
+  if (trace_id.empty()) return;
+  const auto& [of_method, of_route, of_status] = key;
+  const std::string series = "http_request_duration_seconds{method=\"" + std::string(of_method) + "\",route=\"" + std::string(of_route) +
+                             "\",status=\"" + text_of(of_status) + "\"}";
+  sluice::metrics::remember(exemplars_, series, sluice::metrics::request_duration_bounds(), {std::string(trace_id), seconds});
+}
+
+sluice::metrics::Exemplars Meter::exemplars() {
+  const std::lock_guard lock(mutex_);
+  return exemplars_;
 }
 
 void Meter::rejected(std::string_view route, std::string_view reason) {

@@ -142,7 +142,7 @@ Expected<void> Service::listen(const Extras& extras) {
   auto admin_port = sluice::http::serve({.address = settings_.address,
                                          .port = settings_.admin_port,
                                          .on_tick = [this](std::size_t, Duration late) { loop_lag("admin").set(sluice::seconds(late)); }},
-                                        [this](const IncomingRequest& in, ReplyPtr reply) { reply->send(admin(in.path, in.query)); });
+                                        [this](const IncomingRequest& in, ReplyPtr reply) { reply->send(admin(in)); });
   if (!admin_port) return fail("admin port", admin_port.error());
   admin_ = std::move(*admin_port);
   if (settings_.role == Role::Worker) return {};
@@ -235,13 +235,25 @@ void Service::look_at_queue() {
   edge_.hold_intake(now - queue->oldest_notice > kOldestNotice);
 }
 
-Response Service::admin(const std::string& path, const std::string& query) {
-  if (path == "/metrics") return metrics_.answer();
+// Exemplars are for who asks for OpenMetrics, as Prometheus does.
+Response Service::metrics(const IncomingRequest& in) {
+  const auto accept = in.request.headers.find("Accept");
+  if (!spans_ || accept == in.request.headers.end() || accept->second.find("application/openmetrics-text") == std::string::npos) {
+    return metrics_.answer();
+  }
+  return {200,
+          {{"Content-Type", std::string(sluice::metrics::kOpenMetricsType)}},
+          sluice::metrics::to_open_metrics(metrics_.text(), meter_.exemplars())};
+}
+
+Response Service::admin(const IncomingRequest& in) {
+  const std::string& path = in.path;
+  if (path == "/metrics") return metrics(in);
   if (path == "/healthz/dependencies") return dependencies_.answer();
   if (path == "/readyz") health_.unready("event-loop", late_loop());
   auto probe = health_.answer(path);
   if (!probe) return problem(404, "the admin port has /startupz, /livez, /readyz, /healthz/dependencies and /metrics");
-  if (path == "/readyz" && query == "verbose") {
+  if (path == "/readyz" && in.query == "verbose") {
     const auto live = *health_.answer("/livez");
     probe->body += (data_ ? "[+] in flight: " + std::to_string(data_->in_flight()) + "\n" : "") +
                    (live.status == 200 ? "[+] loops: ok\n" : "[-] " + live.body) + dependencies_.lines();

@@ -60,7 +60,8 @@ class Service {
   sluice::metrics::Gauge loop_lag(const std::string& loop);
   void ticked(std::size_t loop, Duration late);
   std::string late_loop() const;
-  sluice::http::Response admin(const std::string& path, const std::string& query);
+  sluice::http::Response admin(const sluice::http::IncomingRequest& in);
+  sluice::http::Response metrics(const sluice::http::IncomingRequest& in);
 
   Settings settings_;
   Random random_;

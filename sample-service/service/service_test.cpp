@@ -489,6 +489,25 @@ TEST_F(CourierService, EachMessageIsOneTraceFromTheEdgeThroughTheRowToTheReceive
   ::unlink(database.c_str());
 }
 
+TEST_F(CourierService, WhoAsksForOpenMetricsFindsTheTraceBehindABucket) {
+  settings.collector = "http://127.0.0.1:1";
+  settings.edge.trace_ratio = 0;
+  start();
+  const std::string trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+  ask("GET", "/version", "", {{"traceparent", "00-" + trace + "-00f067aa0ba902b7-01"}});
+  get("/");
+  const Response answer = send(*admin, "GET", "/metrics", "", {{"Accept", "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"}});
+  EXPECT_TRUE(answer.headers.at("Content-Type").starts_with("application/openmetrics-text")) << answer.headers.at("Content-Type");
+  EXPECT_TRUE(answer.body.ends_with("\n# EOF\n"));
+  const auto at = answer.body.find(" # {trace_id=\"" + trace + "\"} ");
+  ASSERT_NE(at, std::string::npos) << answer.body;
+  const auto line = answer.body.rfind('\n', at) + 1;
+  EXPECT_TRUE(
+      answer.body.substr(line).starts_with("http_request_duration_seconds_bucket{method=\"GET\",route=\"/version\",status=\"200\""));
+  EXPECT_EQ(answer.body.find(" # {", at + 1), std::string::npos) << "of what is recorded alone";
+  EXPECT_EQ(send(*admin, "GET", "/metrics").body.find(trace), std::string::npos);
+}
+
 TEST_F(CourierService, WithoutACollectorNothingIsTracedAndTheClientsWordIsPassedOn) {
   std::promise<std::string> delivered;
   RawServer sink([&](RawConnection& peer, int number) {

@@ -17,6 +17,7 @@
 #include "sample-service/api/edge.h"
 #include "sample-service/service/dependencies.h"
 #include "sample-service/service/settings.h"
+#include "sample-service/telemetry/exporter.h"
 #include "sample-service/trust/receivers.h"
 #include "sample-service/trust/token.h"
 #include "sample-service/wake/wake.h"
@@ -57,9 +58,11 @@ class Service {
   void look_at_faults();
   void look_at_queue();
   void look_at_database();
+  sluice::metrics::Gauge loop_lag(const std::string& loop);
   void ticked(std::size_t loop, Duration late);
   std::string late_loop() const;
-  sluice::http::Response admin(const std::string& path, const std::string& query);
+  sluice::http::Response admin(const sluice::http::IncomingRequest& in);
+  sluice::http::Response metrics(const sluice::http::IncomingRequest& in);
 
   Settings settings_;
   Random random_;
@@ -69,6 +72,7 @@ class Service {
   sluice::telemetry::Health health_{clock_};
   Dependencies dependencies_;
   TokenRing tokens_;
+  std::unique_ptr<SpanExporter> spans_;  // null: nothing is traced
   Meter meter_{metrics_};
   Edge edge_;
   std::vector<std::atomic<long long>> last_tick_;  // of each loop, monotonic milliseconds

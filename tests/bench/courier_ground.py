@@ -121,7 +121,7 @@ def answers(port, path="/version"):
 
 
 def ask(port, path, method="GET", body=None, **headers):
-    """(status, JSON, headers)"""
+    """(status, JSON); the JSON is None if there is none."""
     request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", method=method, data=body and json.dumps(body).encode(),
                                      headers={name.replace("_", "-"): value for name, value in headers.items()})
     try:
@@ -133,7 +133,8 @@ def ask(port, path, method="GET", body=None, **headers):
 
 
 def file_system(folder):
-    told = subprocess.run(["findmnt", "--noheadings", "--output", "FSTYPE,SOURCE", "--target", folder], capture_output=True, text=True, check=False)
+    command = ["findmnt", "--noheadings", "--output", "FSTYPE,SOURCE", "--target", folder]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
     return re.sub(r"\s+", " on ", told.stdout.strip()) or "unknown"
 
 

@@ -1,16 +1,17 @@
 """Overload: what becomes of goodput, of accepted requests, of refusals and of memory at a multiple of the capacity. Pure."""
 
-GOODPUT = 90        # % of the peak, at least; 85 where a machine shares its cores with others
+GOODPUT = 90        # % of the peak, at least
 ACCEPTED = 2.5      # times the p99 at 80 % of the capacity, at most
 REFUSED = 20        # ms, p99, at most
 GROWTH = 64         # MB, at most
 RECOVERY = 2        # s, at most
 SLICE = 0.25        # s, as courier-bench has them
+NOTHING = 5         # ms: a p99 below it is as before in any case
 
 
 def recovery(phase, calm_p99):
     """Seconds of a phase until nothing is refused or fails any more and p99 stays within the gate; None: it never came to that."""
-    well = [not s["refused"] and not s["failed"] and s["p99"] <= max(ACCEPTED * calm_p99, 5) for s in phase["slices"]]
+    well = [not s["refused"] and not s["failed"] and s["p99"] <= max(ACCEPTED * calm_p99, NOTHING) for s in phase["slices"]]
     if not well or not well[-1]:
         return None
     return SLICE * (len(well) - next((i for i, one in enumerate(reversed(well)) if not one), len(well)))
@@ -19,7 +20,7 @@ def recovery(phase, calm_p99):
 def figures(capacity, factor, result, growth):
     """Of a load of three phases: 80 % of the capacity, `factor` times it, 80 % again."""
     calm, over, after = result["phases"]
-    return {"factor": factor, "capacity": round(capacity), "asked": over["rate"], "sent_percent": round(100 * over["asked"] / (over["rate"] * over["seconds"]), 1),
+    return {"factor": factor, "capacity": round(capacity), "asked": over["rate"], "seconds": over["seconds"],
             "goodput": round(over["goodput"]), "goodput_percent": round(100 * over["goodput"] / capacity, 1),
             "calm_p99_ms": calm["well"]["p99"], "accepted_p99_ms": over["well"]["p99"],
             "accepted_ratio": round(over["well"]["p99"] / calm["well"]["p99"], 2) if calm["well"]["p99"] else None,

@@ -15,6 +15,7 @@ from process import Peak
 
 TARGETS = ["courier", "courier-bench"]
 STORES = ["sqlite", "postgres"]
+NAMES = {"sqlite": "SQLite, FULL", "postgres": "PostgreSQL, fsync, 4 connections"}
 CONNECTIONS = {"sqlite": 1, "postgres": 4}  # to the database: all that SQLite has, and courier's default
 RATE = 4000  # of the open loop beside the edge
 RESTING = 1000  # idle connections
@@ -23,7 +24,8 @@ FACTORS = (1, 2, 5)  # of the capacity; the gates are of the last one
 
 def options(parser):
     parser.add_argument("--quick", action="store_true", help="a short look: one round, short phases")
-    parser.add_argument("--part", action="append", choices=["edge", "intake", "overload", "memory"], help="measure this only; may be repeated (default: all, about 12 minutes)")
+    parser.add_argument("--part", action="append", choices=["edge", "intake", "overload", "memory"],
+                        help="measure this only; may be repeated (default: all, about 12 minutes)")
     parser.add_argument("--rounds", type=int, metavar="N", help="that take turns (default: 5; quick: 1)")
 
 
@@ -101,7 +103,8 @@ def edge(ground, lengths):
     engine = found["common/http, constant answer"]
     rows = [[name, f"{one['rate']:,.0f}", f"{one['rate'] / engine['rate']:.2f}", f"{one['cpu_us']:.1f}",
              f"{one['cpu_us'] - engine['cpu_us']:+.1f}", f"{one['p50_ms']:.2f}", f"{one['p99_ms']:.2f}"] for name, one in found.items()]
-    return found, table(["one event loop on one core", "requests/s", "/ engine", "CPU us", "- engine", f"p50 ms at {RATE}/s", "p99 ms"], rows)
+    head = ["one event loop on one core", "requests/s", "/ engine", "CPU us", "- engine", f"p50 ms at {RATE}/s", "p99 ms"]
+    return found, table(head, rows)
 
 
 # --- intake ---
@@ -113,7 +116,7 @@ def intake_settings(store):
 
 
 def intake(ground, lengths):
-    rounds, delivered = {store: [] for store in STORES}, {}
+    rounds = {store: [] for store in STORES}
     with contextlib.ExitStack() as stack:
         couriers = {store: stack.enter_context(ground.courier(ground.database(store), **intake_settings(store))) for store in STORES}
         bare = {store: ground.database(store) for store in STORES}
@@ -123,18 +126,19 @@ def intake(ground, lengths):
                 commits = ground.commits(bare[store], lengths.phase, CONNECTIONS[store])
                 full = ground.load(couriers[store], f"closed:{lengths.phase}", arguments=INTAKE)
                 even = ground.load(couriers[store], f"{0.8 * capacity[store]:.0f}:{lengths.phase}", arguments=INTAKE)
-                rounds[store].append({"bare": commits["rate"], "bare_p99_ms": commits["took"]["p99"], "accepted": full["phases"][0]["goodput"],
-                                      "cpu_us": full["cpu_us"], "calm_p50_ms": even["phases"][0]["well"]["p50"],
-                                      "calm_p99_ms": even["phases"][0]["well"]["p99"], "calm_refused": even["phases"][0]["refused"]["count"]})
-    for store in STORES:
-        delivered[store] = deliveries(ground, store, lengths.deliveries)
+                calm = even["phases"][0]
+                rounds[store].append({"bare": commits["rate"], "bare_p99_ms": commits["took"]["p99"],
+                                      "accepted": full["phases"][0]["goodput"], "cpu_us": full["cpu_us"],
+                                      "ratio": full["phases"][0]["goodput"] / commits["rate"], "calm_p50_ms": calm["well"]["p50"],
+                                      "calm_p99_ms": calm["well"]["p99"], "calm_refused": calm["refused"]["count"]})
     found = {store: {**{figure: median([one[figure] for one in rounds[store]]) for figure in rounds[store][0]}, "rounds": rounds[store],
-                     "deliveries": delivered[store]} for store in STORES}
-    rows = [[{"sqlite": "SQLite, FULL", "postgres": "PostgreSQL, fsync, 4 connections"}[store], f"{one['bare']:,.0f}", f"{one['accepted']:,.0f}",
-             f"{one['accepted'] / one['bare']:.2f}", f"{one['cpu_us']:.0f}", f"{one['bare_p99_ms']:.1f}", f"{one['calm_p50_ms']:.1f}",
-             f"{one['calm_p99_ms']:.1f}", f"{one['deliveries']['rate']:,.0f}", one["deliveries"]["repeated"]] for store, one in found.items()]
-    return found, table(["POST /v1/messages", "bare commits/s", "accepted/s", "ratio", "CPU us", "bare p99 ms", "p50 at 80 %", "p99 at 80 %",
-                         "delivered/s", "twice"], rows)
+                     "deliveries": deliveries(ground, store, lengths.deliveries)} for store in STORES}
+    rows = [[NAMES[store], f"{one['bare']:,.0f}", f"{one['accepted']:,.0f}", f"{one['ratio']:.2f}", f"{one['cpu_us']:.0f}",
+             f"{one['bare_p99_ms']:.1f}", f"{one['calm_p50_ms']:.1f}", f"{one['calm_p99_ms']:.1f}", f"{one['deliveries']['rate']:,.0f}",
+             one["deliveries"]["repeated"]] for store, one in found.items()]
+    head = ["POST /v1/messages", "bare commits/s", "accepted/s", "ratio", "CPU us", "bare p99 ms", "p50 at 80 %", "p99 at 80 %",
+            "delivered/s", "twice"]
+    return found, table(head, rows)
 
 
 def capacity_of(ground, courier, lengths):
@@ -175,12 +179,13 @@ def overloads(ground, lengths):
             for factor in FACTORS:
                 found[store].append(overload_of(ground, courier, factor, lengths))
                 pause(1)
-        rows = [[f"{one['factor']} x {one['capacity']:,}/s", f"{one['goodput']:,}", one["goodput_percent"], one["calm_p99_ms"], one["accepted_p99_ms"],
-                 one["accepted_ratio"], one["refused"], one["refused_p99_ms"], one["growth_megabytes"],
+        rows = [[f"{one['factor']} x {one['capacity']:,}/s", f"{one['goodput']:,}", one["goodput_percent"], one["calm_p99_ms"],
+                 one["accepted_p99_ms"], one["accepted_ratio"], one["refused"], one["refused_p99_ms"], one["growth_megabytes"],
                  "never" if one["recovery_seconds"] is None else one["recovery_seconds"]] for one in found[store]]
-        texts.append(table([f"overload, {store}", "goodput/s", "% of peak", "p99 at 80 %", "accepted p99", "ratio", "refused", "refused p99",
-                            "memory +MB", "calm after s"], rows))
-        gates = [[f"{store}: {gate}", measured, wanted, "kept" if kept else "MISSED"] for gate, measured, wanted, kept in overload.verdicts(found[store][-1])]
+        texts.append(table([f"overload, {store}", "goodput/s", "% of peak", "p99 at 80 %", "accepted p99", "ratio", "refused",
+                            "refused p99", "memory +MB", "calm after s"], rows))
+        gates = [[f"{store}: {gate}", measured, wanted, "kept" if kept else "MISSED"]
+                 for gate, measured, wanted, kept in overload.verdicts(found[store][-1])]
         texts.append(table([f"gates at {FACTORS[-1]} times the capacity", "found", "wanted", ""], gates))
     return found, "\n\n".join(texts)
 

@@ -25,7 +25,8 @@ def figures(capacity, factor, result, growth):
             "calm_p99_ms": calm["well"]["p99"], "accepted_p99_ms": over["well"]["p99"],
             "accepted_ratio": round(over["well"]["p99"] / calm["well"]["p99"], 2) if calm["well"]["p99"] else None,
             "refused": over["refused"]["count"], "refused_p50_ms": over["refused"]["p50"], "refused_p99_ms": over["refused"]["p99"],
-            "failed": over["failed"], "growth_megabytes": round(growth, 1), "recovery_seconds": recovery(after, calm["well"]["p99"])}
+            "failed": sum(over["failed"].values()), "growth_megabytes": round(growth, 1),
+            "recovery_seconds": recovery(after, calm["well"]["p99"])}
 
 
 def verdicts(found):

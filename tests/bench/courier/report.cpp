@@ -1,5 +1,7 @@
 #include "tests/bench/courier/report.h"
 
+#include <algorithm>
+
 namespace courier::bench {
 
 using nlohmann::json;
@@ -33,9 +35,10 @@ json to_json(const Histogram& histogram) {
 json to_json(const LoadResult& result) {
   json phases = json::array();
   for (const PhaseResult& phase : result.phases) {
-    // The length of an open loop is known; a closed one ends with its last answer, or when it has its requests.
+    // A closed loop ends with its last answer, or when it has its requests; an open one not before its length, and later when
+    // answers come late: what was answered afterwards is no goodput of the time before.
     const double planned = std::chrono::duration<double>(phase.phase.length).count();
-    const double seconds = phase.phase.rate > 0 ? planned : phase.seconds;
+    const double seconds = phase.phase.rate > 0 ? std::max(planned, phase.seconds) : phase.seconds;
     phases.push_back({{"rate", phase.phase.rate},
                       {"seconds", seconds},
                       {"asked", phase.asked},

@@ -126,6 +126,7 @@ Edge::Refused Edge::too_busy(const char* reason) const {
 std::optional<Response> Edge::admit(IncomingRequest& head) {
   auto call = std::make_shared<Call>();
   call->deadline.begin = parts_.clock.monotonic();
+  head.received = parts_.clock.now();  // the server has gone by the machine's clock, which other processes may not agree with
   const Matched matched = match(head.request.method, head.path);
   const auto trace = head.request.headers.find("traceparent");
   call->trace = sluice::http::next_span(trace == head.request.headers.end() ? std::nullopt : sluice::http::parse_traceparent(trace->second),

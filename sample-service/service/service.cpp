@@ -188,8 +188,12 @@ void Service::keep_house() {
 
 void Service::look_at_database() {
   const Duration begin = clock_.monotonic();
-  const auto found = store_->ping();
-  dependencies_.report("database", found, clock_.monotonic() - begin, clock_.now());
+  const auto said = store_->ping();
+  const Duration end = clock_.monotonic();
+  if (said) clock_.set(*said, begin, end);
+  metrics_.gauge("clock_ahead_seconds", "How far this machine's clock is ahead of the database's, which is gone by.")
+      .set(sluice::seconds(clock_.ahead()));
+  dependencies_.report("database", said ? Expected<void>() : tl::make_unexpected(said.error()), end - begin, clock_.now());
   health_.unready("dependency", dependencies_.why_unready());
   if (settings_.broker.empty()) return;
   // Its own connection asks it all the time.

@@ -1,5 +1,9 @@
 #include "sample-service/service/service.h"
 
+#include <sys/resource.h>
+
+#include <algorithm>
+
 #include "common/telemetry/log.h"
 #include "sample-service/api/receiver_url.h"
 #include "sample-service/domain/problem.h"
@@ -18,11 +22,24 @@ constexpr Duration kPruneEvery{60'000};
 constexpr Duration kLookEvery{1'000};
 constexpr Duration kLateLoop{2'000};  // without a tick, of which there are two each second
 constexpr Duration kOldestNotice{60'000};
-constexpr Duration kHouseLimit{20'000};  // a database that says nothing is given up after some seconds, each time
+constexpr Duration kHouseLimit{20'000};        // a database that says nothing is given up after some seconds, each time
+constexpr std::size_t kOtherDescriptors = 64;  // probes, logs, the broker, listening sockets
 
 TokenRing ring_of(const Settings& settings) {
   auto ring = settings.token_keys.empty() ? TokenRing::random() : TokenRing::parse(settings.token_keys);
   return ring ? *std::move(ring) : TokenRing::random();  // read_settings() has checked it
+}
+
+// Clients must not take the last descriptors of the process: without one left its probes fail, it is ended for that, and it can
+// neither connect to the database again nor deliver. Who comes when this many are there is answered 503.
+std::size_t connections_allowed(const Settings& settings) {
+  const std::size_t most = sluice::http::ServerLimits{}.max_connections;
+  rlimit descriptors{};
+  if (::getrlimit(RLIMIT_NOFILE, &descriptors) != 0) return most;
+  // Each delivery may have a connection in use and one on its way out.
+  const std::size_t kept = kOtherDescriptors + settings.connections + 2 * settings.worker.threads;
+  const auto all = static_cast<std::size_t>(descriptors.rlim_cur);
+  return std::min(most, std::max(all / 4, all - std::min(all, kept)));
 }
 
 }  // namespace
@@ -138,6 +155,7 @@ Expected<void> Service::listen(const Extras& extras) {
   auto data = sluice::http::serve({.address = settings_.address,
                                    .port = settings_.port,
                                    .threads = settings_.threads,
+                                   .limits = {.max_connections = connections_allowed(settings_)},
                                    .refusal = refusal,
                                    .on_tick = [this](std::size_t loop, Duration late) { ticked(loop, late); }},
                                   edge_.enter(std::move(handler)), [this](IncomingRequest& head) { return edge_.admit(head); });

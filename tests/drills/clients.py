@@ -151,7 +151,8 @@ class Load:
 
 class Receiver:
     """Takes deliveries and notes each effect. mode: ok; errors (500, nothing is taken), silent (never answers, nothing is taken) or drops
-    (the connection ends without an answer, nothing is taken), of a share of the calls. closes: each connection carries one delivery."""
+    (the connection ends without an answer, nothing is taken), of a share of the calls; or repeats (500 for what it has already).
+    closes: each connection carries one delivery."""
 
     def __init__(self, log, closes=False):
         self.closes = ("close",) if closes else ()
@@ -163,7 +164,9 @@ class Receiver:
 
     async def _answer(self, method, path, headers, body):
         self.calls += 1
-        if self.mode != "ok" and every(self.calls, self.share):
+        if self.mode == "repeats" and headers["webhook-id"] in self.seen:
+            return 500, b""
+        if self.mode in ("errors", "silent", "drops") and every(self.calls, self.share):
             if self.mode == "drops":
                 raise ConnectionAbortedError("as the drill wants")
             return None if self.mode == "silent" else (500, b"")

@@ -1,4 +1,4 @@
-"""Somebody changes an endpoint each second, on one node after the other, while readers ask every node for it. {edit: endpoint, for: 8}
+"""Somebody changes an endpoint each second, on the first node, while readers ask every node for it. {edit: endpoint, for: 8}
 
   stale_seconds        the longest time after a change was answered that a node still told the old version
   editor_errors        changes and reads that failed
@@ -43,15 +43,15 @@ class Editor:
 
     async def run(self, seconds):
         nodes = self.world.fronts()
-        writers = [small_http.Client(node.port) for node in nodes]
-        made = await self.call(writers[0], "POST", "/v1/endpoints",
+        writer = small_http.Client(nodes[0].port)
+        made = await self.call(writer, "POST", "/v1/endpoints",
                                json.dumps({"url": self.world.elsewhere + "/", "topics": ["nobody"]}).encode())
         if made is None:
             raise Trouble("no endpoint could be made")
         path, begun, before = f"/v1/endpoints/{made['id']}", self.load.now, await self.world.total(*READS)
         readers = [asyncio.ensure_future(self.read(node, path, begun + seconds)) for node in nodes]
         while self.load.now < begun + seconds - 1:
-            answer = await self.call(writers[len(self.changes) % len(writers)], "PATCH", path,
+            answer = await self.call(writer, "PATCH", path,
                                      json.dumps({"maxInFlight": len(self.changes) % 100 + 1}).encode(), {"If-Match": "*"})
             if answer:
                 self.changes[answer["version"]] = self.load.now

@@ -12,7 +12,7 @@
   {lock: "SELECT ... FOR UPDATE", for: 4}                  a transaction that did this and does not end
   {migrate: down 1}                 `courier migrate ...`, beside the couriers that run
   {flush: redis}
-  {receiver: errors, for: 4}        or silent, or drops; of a `share` of the calls
+  {receiver: errors, for: 4}        or silent, or drops, of a `share` of the calls; or repeats
   {overload: 5, for: 8}             so many times the rate
   {greedy: 200, for: 8}             so many writes a second of the tenant 'greedy' (topology: tenants)
   {clock: api-1, by: 3600, for: 8}  its clock is so many seconds ahead (topology: clocks)
@@ -208,7 +208,8 @@ class Faults:
         processes.end(node.process, patience=10)
         self.world.others.remove(node)
         with open(node.log_path, encoding="utf-8") as file:
-            self.found.update(canary_ready=ready, problem=next((line.strip() for line in file if "cannot start" in line), "none"))
+            why = next((json.loads(line)["error"] for line in file if "cannot start" in line), "none")
+        self.found.update(canary_ready=ready, problem=why)
 
     KINDS = {"kill": kill, "stop": stop, "restart": restart, "proxy": proxy, "terminate": terminate, "sql": sql, "lock": lock,
              "migrate": migrate, "flush": flush, "receiver": change_receiver, "overload": overload, "greedy": greedy, "clock": clock,

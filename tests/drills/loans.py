@@ -21,7 +21,7 @@ async def of_the_stopped(world):
 
 async def refused(lent, node):
     """What became of its reports."""
-    for _ in range(50):
+    for _ in range(200):
         with open(node.log_path, encoding="utf-8") as file:
             lines = [line for line in file if STALE in line]
         missing = [message for message in lent if not any(message in line for line in lines)]

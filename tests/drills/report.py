@@ -3,6 +3,7 @@
 PATTERNS = ("stateless", "hung pod", "zero downtime", "overload", "isolation", "deadlines", "retries", "idempotency", "workers", "broker",
             "caches", "database failover", "partition", "locks", "migration", "health", "hostile input", "resources", "clock",
             "the rule itself")
+WIDEST = 100  # characters of what was measured
 HEADER = ("pattern", "drill", "measured", "gate", "verdict")
 
 
@@ -21,10 +22,15 @@ def lines_of(result):
             always.append(f"{name} {gate['measured']}")
         else:
             good = broken == (name in must_break)
-            lines.append((f"{name} {gate['measured']}", wanted, "" if good else "<-- BROKEN"))
+            lines.append((shortened(f"{name} {gate['measured']}"), wanted, "" if good else "<-- BROKEN"))
     if always:
         lines.append((", ".join(always), "as in all drills", ""))
-    return lines or [(result["why"], "", "")]
+    return lines or [(shortened(result["why"]), "", "")]
+
+
+def shortened(text):
+    """With its end, where messages have their reason."""
+    return text if len(text) <= WIDEST else f"{text[:WIDEST // 3]} ... {text[WIDEST // 3 + 5 - WIDEST:]}"
 
 
 def table(results):

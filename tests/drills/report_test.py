@@ -32,6 +32,11 @@ class Table(unittest.TestCase):
         self.assertIn("no mount", text)
         self.assertIn("FAILED", text)
 
+    def test_long_texts_keep_their_end(self):
+        short = report.shortened("problem " + "x" * 200 + " password authentication failed")
+        self.assertEqual(len(short), report.WIDEST)
+        self.assertTrue(short.startswith("problem ") and short.endswith("password authentication failed"))
+
     def test_the_order_is_that_of_the_acceptance_table(self):
         several = [{**result(), "pattern": pattern} for pattern in ("broker", "stateless", "hung pod")]
         self.assertEqual([one["pattern"] for one in sorted(several, key=report.place)], ["stateless", "hung pod", "broker"])

@@ -4,6 +4,7 @@
 #include "controller/engine/gateway.h"
 #include "controller/engine/look.h"
 #include "controller/engine/pass.h"
+#include "controller/engine/share.h"
 #include "controller/model/marks.h"
 
 namespace sluice::engine {
@@ -250,6 +251,12 @@ void stepping(Pass& pass) {
     if (proof == Proof::Waiting) {
       pass.next.summary = place + ": " + pass.next.summary;
       return;
+    }
+    if (share_holds(pass)) {
+      pass.phase(Phase::Holding, kShareMismatch);
+      return pass.say(place + ": " + run.share_mismatch + " The arms cannot be compared, so nothing is promoted by itself",
+                      "create a RolloutAction with action Promote or Abort; for later runs end the cause or set "
+                      "analysis.onShareMismatch to Report");
     }
   }
   if (pass.rollout().paused) {

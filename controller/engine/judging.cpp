@@ -3,6 +3,7 @@
 
 #include "controller/engine/look.h"
 #include "controller/engine/pass.h"
+#include "controller/engine/share.h"
 #include "controller/judge/judge.h"
 
 namespace sluice::engine {
@@ -114,7 +115,9 @@ void absorb(Pass& pass, const Sample& sample, bool proof_step) {
     run.baked += sample.to - sample.from;
     run.baked_ticks += 1;
   }
-  if (verdict.state == judge::Verdict::State::Fail) retreat(pass, Outcome::RolledBack, "SLOBreached", verdict.sentence);
+  watch_share(pass, sample);
+  if (verdict.state == judge::Verdict::State::Fail)
+    retreat(pass, Outcome::RolledBack, "SLOBreached", verdict.sentence + (run.share_mismatch.empty() ? "" : " But " + run.share_mismatch));
 }
 
 // The window that is wanted next: whole intervals from where judging stands, the longest that is complete.

@@ -4,6 +4,7 @@
 
 #include "controller/engine/look.h"
 #include "controller/engine/pass.h"
+#include "controller/engine/share.h"
 
 namespace sluice::engine {
 
@@ -45,12 +46,13 @@ void columns(Pass& pass) {
                                        : "ok " + std::to_string(count) + "/" + std::to_string(slos.size());
 }
 
-// Healthy is Ready; RolledBack, Invalid and an inconclusive run are Stalled; everything else is Reconciling. Exactly one.
+// Healthy is Ready; RolledBack, Invalid, an inconclusive run and one that cannot be judged are Stalled; everything else is Reconciling.
+// Exactly one.
 void main_conditions(Pass& pass) {
   const auto& next = pass.next;
   const bool ready = next.phase == Phase::Healthy;
   const bool stalled = next.phase == Phase::RolledBack || next.phase == Phase::Invalid ||
-                       (next.run && next.run->inconclusive && next.run->stage == Stage::Stepping);
+                       (next.run && next.run->inconclusive && next.run->stage == Stage::Stepping) || pass.reason() == kShareMismatch;
   const std::string reason = pass.reason().empty() ? model::text(next.phase) : pass.reason();
   const auto say = [&](bool yes) { return yes ? "True" : "False"; };
   set_condition(pass, "Ready", say(ready), reason, next.summary);
@@ -74,8 +76,13 @@ void detail_conditions(Pass& pass) {
   }
   const Run& run = *next.run;
   const bool synced = run.weight == run.weight_observed;
-  set_condition(pass, "TrafficSynced", synced ? "True" : "False", synced ? "Observed" : "Shifting",
-                "canary weight desired " + std::to_string(run.weight) + "%, observed " + std::to_string(run.weight_observed) + "%");
+  const bool fits = run.share_mismatch.empty();
+  set_condition(pass, "TrafficSynced", synced && fits ? "True" : "False",
+                !fits    ? kShareMismatch
+                : synced ? "Observed"
+                         : "Shifting",
+                "canary weight desired " + std::to_string(run.weight) + "%, observed " + std::to_string(run.weight_observed) + "%" +
+                    (fits ? "" : "; " + run.share_mismatch));
   if (run.no_data_since) set_condition(pass, "MetricsAvailable", "False", "NoData", run.missing);
   else if (run.slos.empty()) set_condition(pass, "MetricsAvailable", "Unknown", "NotSampled", "no sample was asked for yet");
   else set_condition(pass, "MetricsAvailable", "True", "Sampled", "samples arrive");

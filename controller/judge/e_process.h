@@ -40,7 +40,7 @@ struct HarmProcess {
 // What is bet on, before anything was seen: which sizes of harm, as odds multiples c of the limit, evenly spaced in the logarithm,
 // with weights proportional to c^-decay, and with `first_start` that it is there from the first tick on. Any prior is valid; these
 // were chosen by measurement (docs/decisions/0013-judge-prior-and-cap.md, 0016-judge-outages-set-aside.md). A state means nothing under
-// another prior than its own: raise the version of trial_json.cpp with any change.
+// another prior than its own: raise the version of trial_json.cpp and sample_ratio_json.cpp with any change.
 struct Prior {
   double lowest = 0, highest = 0;
   double decay = 0;

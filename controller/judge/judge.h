@@ -7,11 +7,14 @@
 //   rate_ratio.h, ratio_interval.h, quantile.h          estimates for people
 //   plan.h               limits, fixed at the start     latency_bounds.h, calibration.h    what the past says
 //   slo_trial.h, rules.h, trial.h   state and step      verdict.h, sentence.h              what it says
+//   sample_ratio.h       does the traffic follow the weight, so that the arms can be compared at all?
 //   replay.h             calibration                    forecast.h                         how much traffic it takes
-//   plan_json.h, trial_json.h   plan and state across restarts
+//   plan_json.h, trial_json.h, sample_ratio_json.h   plan and state across restarts
 // The statistics in plain words: docs/judge.md.
 #pragma once
 
+#include "controller/judge/sample_ratio.h"
+#include "controller/judge/sample_ratio_json.h"
 #include "controller/judge/trial.h"
 #include "controller/judge/trial_json.h"
 #include "controller/judge/verdict.h"

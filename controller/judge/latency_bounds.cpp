@@ -31,25 +31,11 @@ Expected<void> check(const LatencyHistory& history) {
   return {};
 }
 
-// Share of the requests that took longer than bounds[i] / (1 + slowdown): a straight line in the logarithms within the bucket, and
-// in the first bucket, which reaches down to 0, a plain one.
-double share_before(const LatencyHistory& history, std::size_t i, double slowdown) {
-  const double x = history.bounds[i] / (1 + slowdown);
-  std::size_t upper = i;
-  while (upper > 0 && history.bounds[upper - 1] >= x) --upper;  // small slow-downs stay within the bucket
-  const double share = history.above[upper] / history.total;
-  if (upper == 0) return share + (1 - share) * (1 - x / history.bounds[0]);
-  const double before = history.above[upper - 1] / history.total;
-  if (!(share > 0) || !(before > 0)) return share;
-  const double part = std::log(history.bounds[upper] / x) / std::log(history.bounds[upper] / history.bounds[upper - 1]);
-  return share * std::pow(before / share, part);
-}
-
 LatencyBound bound_at(const LatencyHistory& history, std::size_t i, double slowdown) {
   LatencyBound bound;
   bound.seconds = history.bounds[i];
   bound.share = history.above[i] / history.total;
-  const double wanted = std::clamp(share_before(history, i, slowdown) / bound.share, kLeastTheta, kMaxTheta);
+  const double wanted = std::clamp(share_above(history, bound.seconds / (1 + slowdown)) / bound.share, kLeastTheta, kMaxTheta);
   bound.theta = std::max(kLeastTheta, std::min(wanted, kHighestLimit / bound.share));
   // Odds one and a half times as high, so that half of all requests may not become three quarters.
   const double odds = odds_multiple(bound.share, kHealthSlack) / bound.share;
@@ -58,6 +44,18 @@ LatencyBound bound_at(const LatencyHistory& history, std::size_t i, double slowd
 }
 
 }  // namespace
+
+double share_above(const LatencyHistory& history, double seconds) {
+  const auto at = std::lower_bound(history.bounds.begin(), history.bounds.end(), seconds);
+  if (at == history.bounds.end()) return history.above.empty() ? 0 : history.above.back() / history.total;
+  const auto upper = static_cast<std::size_t>(at - history.bounds.begin());
+  const double share = history.above[upper] / history.total;
+  if (upper == 0) return share + (1 - share) * (1 - seconds / history.bounds[0]);
+  const double before = history.above[upper - 1] / history.total;
+  if (!(share > 0) || !(before > 0)) return share;
+  const double part = std::log(history.bounds[upper] / seconds) / std::log(history.bounds[upper] / history.bounds[upper - 1]);
+  return share * std::pow(before / share, part);
+}
 
 double native_bound(int schema, int index) { return std::exp2(std::ldexp(static_cast<double>(index), -schema)); }
 

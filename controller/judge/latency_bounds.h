@@ -24,6 +24,10 @@ struct LatencyHistory {
   double total = 0;
 };
 
+// Share of the history's requests that took longer than `seconds` (> 0; total > 0): between two bounds a straight line in the logarithms,
+// in the first bucket, which reaches down to 0, a plain one; beyond the last bound what is above it.
+double share_above(const LatencyHistory& history, double seconds);
+
 // Prometheus' native histogram: bucket i of schema s holds (base^(i-1), base^i], base = 2^(2^-s). -4 <= schema <= 8.
 struct NativeHistogram {
   int schema = 0;

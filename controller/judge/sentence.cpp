@@ -17,13 +17,6 @@ std::string format(const char* pattern, double value) {
 
 std::string times(double ratio) { return format(ratio < 9.95 ? "%.2g" : "%.0f", ratio) + "x"; }
 
-// Evidence as odds: "1,240:1", "3.1:1", "over 1,000,000:1".
-std::string odds(double evidence) {
-  if (evidence >= 1e6) return "over 1,000,000:1";
-  if (evidence < 0.01) return "below 0.01:1";
-  return (evidence < 99.5 ? format("%.2g", evidence) : with_commas(evidence)) + ":1";
-}
-
 std::string points(double share) { return format("%.3g", 100 * share) + " pp"; }
 
 std::string line(const Limit& limit) { return "at most " + format("%.4g", limit.theta) + "x the baseline + " + points(limit.delta); }
@@ -171,6 +164,12 @@ std::string why_no_pass(const TrialPlan& plan, const SloPlan& slo, const SloVerd
 
 }  // namespace
 
+std::string as_odds(double evidence) {
+  if (evidence >= 1e6) return "over 1,000,000:1";
+  if (evidence < 0.01) return "below 0.01:1";
+  return (evidence < 99.5 ? format("%.2g", evidence) : with_commas(evidence)) + ":1";
+}
+
 std::string with_commas(double value) {
   std::string digits = format("%.0f", std::max(0.0, value));
   for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3) digits.insert(static_cast<std::size_t>(at), ",");
@@ -186,13 +185,13 @@ std::string slo_sentence(const TrialPlan& plan, std::size_t index, const SloVerd
   const SloPlan& slo = plan.slos[index];
   if (v.state == State::NoData) {
     if (trial.covered == 0) return slo.name + ": no data yet";
-    return slo.name + ": no data for " + std::to_string(v.silent_ticks) + " ticks; the evidence so far is kept (" + odds(v.evidence) +
+    return slo.name + ": no data for " + std::to_string(v.silent_ticks) + " ticks; the evidence so far is kept (" + as_odds(v.evidence) +
            " of " + with_commas(v.needed) + ":1)";
   }
   if (trial.canary_requests <= 0) return slo.name + ": no canary requests yet";
   const std::string limit = harm_line(plan, slo, v, trial);
   const std::string seen = slo.name + ": " + observation(plan, slo, v, trial) + ". ";
-  const std::string harm = "Evidence " + odds(v.evidence) + " against \"" + limit + "\"";
+  const std::string harm = "Evidence " + as_odds(v.evidence) + " against \"" + limit + "\"";
   const std::string health = health_line(plan, slo);
   switch (v.state) {
     case State::Breach: {
@@ -205,14 +204,14 @@ std::string slo_sentence(const TrialPlan& plan, std::size_t index, const SloVerd
       return "HOLD " + seen + harm + ", from " + format("%.3g", std::sqrt(v.needed)) + ":1 the weight is not raised" +
              (v.hold_only ? "." : ", at " + with_commas(v.needed) + ":1 it fails.") + guarantee(plan, slo, v);
     case State::Pass:
-      return "PASS " + seen + "Proven \"" + health + "\" with evidence " + odds(v.health_evidence) + " (needs " +
+      return "PASS " + seen + "Proven \"" + health + "\" with evidence " + as_odds(v.health_evidence) + " (needs " +
              with_commas(v.health_needed) + ":1)." + guarantee(plan, slo, v);
     case State::Judging:
     case State::NoData: break;
   }
   std::string text = seen + harm + (v.hold_only ? ". " : " (fails at " + with_commas(v.needed) + ":1). ");
   if (v.health_evidence >= v.health_needed) return text + "Proven \"" + health + "\", but " + why_no_pass(plan, slo, v);
-  text += "Not yet proven \"" + health + "\": " + odds(v.health_evidence) + " of " + with_commas(v.health_needed) + ":1";
+  text += "Not yet proven \"" + health + "\": " + as_odds(v.health_evidence) + " of " + with_commas(v.health_needed) + ":1";
   if (v.forecast_requests && v.canary_requests > 0)
     text += ", about " + with_commas(*v.forecast_requests) + " more canary requests if it is as good as the baseline";
   return text + ".";
@@ -238,10 +237,10 @@ std::string verdict_sentence(const TrialPlan& plan, const Verdict& v) {
   if (deciding == 1) return chosen->message;
   switch (v.state) {
     case Verdict::State::Fail:
-      return chosen->message + " Joint evidence of " + std::to_string(deciding) + " SLOs " + odds(v.peak_evidence) + " (needs " +
+      return chosen->message + " Joint evidence of " + std::to_string(deciding) + " SLOs " + as_odds(v.peak_evidence) + " (needs " +
              with_commas(v.needed) + ":1).";
     case Verdict::State::Hold:
-      return "HOLD: joint evidence of " + std::to_string(deciding) + " SLOs " + odds(v.evidence) + ". " + chosen->message;
+      return "HOLD: joint evidence of " + std::to_string(deciding) + " SLOs " + as_odds(v.evidence) + ". " + chosen->message;
     case Verdict::State::Pass:
       return "PASS: all " + std::to_string(deciding) + " SLOs are proven inside their margins. Weakest: " + chosen->message;
     case Verdict::State::Judging:

@@ -18,6 +18,9 @@ std::string verdict_sentence(const TrialPlan& plan, const Verdict& verdict);
 // 41200.4 -> "41,200"; used for requests and odds.
 std::string with_commas(double value);
 
+// Evidence as odds: "1,240:1", "3.1:1", "over 1,000,000:1".
+std::string as_odds(double evidence);
+
 // Three significant digits and a percent sign: 0.00213 -> "0.213%".
 std::string as_percent(double share);
 

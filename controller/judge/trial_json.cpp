@@ -1,8 +1,9 @@
 #include "controller/judge/trial_json.h"
 
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <utility>
+
+#include "controller/judge/state_rows.h"
 
 namespace sluice::judge {
 namespace {
@@ -14,24 +15,21 @@ using nlohmann::json;
 // They are refused, and the run begins anew.
 constexpr int kVersion = 4;
 
-// Each part of the state visits its numbers in the order of its row, on const and mutable states alike.
-constexpr auto each_of = [](auto&& f, auto&... values) { (f(values), ...); };
-
-template <typename P, typename F>
-void harm_row(P& p, F&& f) {
-  for (auto& a : p.log_a) f(a);
-  each_of(f, p.ticks, p.log_e);
-}
+using rows::decode;
+using rows::each_of;
+using rows::encoded;
+using rows::finite;
+using rows::harm_row;
+using rows::read_row;
+using rows::row_of;
 
 template <typename Q, typename F>
 void question_row(Q& q, F&& f) {
   harm_row(q.relative, f);
   for (auto& a : q.health.log_a) f(a);
   each_of(f, q.health.log_e, q.baseline.total, q.baseline.bad, q.baseline.aside_total, q.baseline.aside_bad, q.baseline.aside);
-  for (auto& x : q.spread.chi_square) f(x);
-  for (auto& x : q.spread.freedom) f(x);
-  for (auto& b : q.spread.open) each_of(f, b.bad, b.expected, b.variance);
-  each_of(f, q.spread.ticks, q.ratio.up, q.ratio.down, q.canary_bad, q.baseline_bad, q.waiting_canary, q.waiting_baseline);
+  rows::spread_row(q.spread, f);
+  each_of(f, q.ratio.up, q.ratio.down, q.canary_bad, q.baseline_bad, q.waiting_canary, q.waiting_baseline);
 }
 
 template <typename S, typename F>
@@ -51,58 +49,13 @@ void pod_row(P& p, F&& f) {
   each_of(f, p.bad, p.pods);
 }
 
-json encoded(double value) { return value == kLogZero ? json(nullptr) : json(value); }
-json encoded(int value) { return value; }
-
-bool decode(const json& from, double& value) {
-  if (from.is_null()) {
-    value = kLogZero;
-    return true;
-  }
-  if (!from.is_number()) return false;
-  value = from.get<double>();
-  return std::isfinite(value);
-}
-
-bool decode(const json& from, int& value) {
-  if (!from.is_number_integer() || from.get<double>() < 0 || from.get<double>() > 2147483647.0) return false;
-  value = from.get<int>();
-  return true;
-}
-
-template <typename Visit>
-json row_of(Visit&& visit) {
-  json row = json::array();
-  visit([&](const auto& value) { row.push_back(encoded(value)); });
-  return row;
-}
-
-template <typename Visit>
-bool read_row(const json& row, Visit&& visit) {
-  if (!row.is_array()) return false;
-  std::size_t at = 0;
-  bool ok = true;
-  visit([&](auto& value) { ok = ok && at < row.size() && decode(row[at++], value); });
-  return ok && at == row.size();
-}
-
-bool finite(std::initializer_list<double> values) {
-  for (double v : values)
-    if (!std::isfinite(v)) return false;
-  return true;
-}
-
 bool part_of(double bad, double total) { return bad >= 0 && total >= 0 && bad <= total * (1 + 1e-9) && std::isfinite(total); }
 
 // What every state of ours fulfils; a forged or damaged one must not lead to NaN later.
 bool sane(const Question& q) {
-  bool ok = finite({q.relative.log_e, q.health.log_e}) && part_of(q.baseline.bad, q.baseline.total) &&
-            part_of(q.baseline.aside_bad, q.baseline.aside_total) && q.ratio.up >= 0 && q.ratio.down >= 0 && q.waiting_canary >= 0 &&
-            q.waiting_baseline >= 0;
-  for (double v : q.spread.chi_square) ok = ok && v >= 0;
-  for (double v : q.spread.freedom) ok = ok && v >= 0;
-  for (const Overdispersion::Block& b : q.spread.open) ok = ok && finite({b.bad, b.expected}) && b.variance >= 0;
-  return ok;
+  return finite({q.relative.log_e, q.health.log_e}) && part_of(q.baseline.bad, q.baseline.total) &&
+         part_of(q.baseline.aside_bad, q.baseline.aside_total) && rows::sane(q.spread) && q.ratio.up >= 0 && q.ratio.down >= 0 &&
+         q.waiting_canary >= 0 && q.waiting_baseline >= 0;
 }
 
 bool sane(const SloTrial& s) {

@@ -36,7 +36,7 @@ struct PlanFlags {
   double rate = 0;
   std::optional<double> phi;
   std::vector<std::string> weights{"5%", "10%", "25%", "50%"};
-  std::string base = "0.1%", max_duration = "2h", tick = "15s";
+  std::string base = "0.1%", buckets, max_duration = "2h", tick = "15s";
   std::vector<double> ratios{2, 5};
   std::string svg;
   bool json = false;

@@ -95,19 +95,24 @@ std::string plot(const Situation& s, const std::vector<double>& weights) {
                      std::string(" fill=\"") + kColours[label->weight] + "\"");
   }
   const double limit = axes.y(s.max_seconds);
-  std::string out = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" + at(kWidth) + "\" height=\"" + at(kHeight) + "\" viewBox=\"0 0 " +
-                    at(kWidth) + " " + at(kHeight) + "\" font-family=\"sans-serif\" font-size=\"12\" fill=\"#333\">\n" +
-                    "<title>Time until a regression is proven</title>\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n" +
-                    text_at(kLeft, 26, "start", "Time until a regression is proven", " font-size=\"16\" font-weight=\"bold\"") +
-                    text_at(kLeft, 46, "start",
-                            number(s.rate) + " requests/s, " + format_percent(s.base, 4) + " bad in the baseline, falseRollback " +
-                                format_percent(s.plan.alpha) + (s.phi ? ", calibrated phi " + number(*s.phi) : ", not calibrated"));
+  std::string out =
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" + at(kWidth) + "\" height=\"" + at(kHeight) + "\" viewBox=\"0 0 " + at(kWidth) +
+      " " + at(kHeight) + "\" font-family=\"sans-serif\" font-size=\"12\" fill=\"#333\">\n" +
+      "<title>Time until a regression is proven</title>\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n" +
+      text_at(kLeft, 26, "start", "Time until a regression is proven", " font-size=\"16\" font-weight=\"bold\"") +
+      text_at(kLeft, 46, "start",
+              number(s.rate) + " requests/s, " +
+                  (s.latency ? "a slow-down of " + format_percent(s.plan.slos.front().slowdown) + " tolerated"
+                             : format_percent(s.base, 4) + " bad in the baseline") +
+                  ", falseRollback " + format_percent(s.plan.alpha) + (s.phi ? ", calibrated phi " + number(*s.phi) : ", not calibrated"));
   out += "<rect x=\"" + at(kLeft) + "\" y=\"" + at(kTop) + "\" width=\"" + at(kWidth - kLeft - kRight) + "\" height=\"" + at(limit - kTop) +
          "\" fill=\"#f6ecec\"/>\n";
   out += grid(axes) + line(kLeft, limit, kWidth - kRight, limit, "stroke=\"#a00\" stroke-dasharray=\"6 4\"") +
          text_at(kWidth - kRight - 6, limit - 6, "end", "beyond maxDuration, " + about(s.max_seconds), " fill=\"#a00\"");
   out += curves + names +
-         text_at(kLeft + (kWidth - kLeft - kRight) / 2, kHeight - 14, "middle", "how many times as many bad requests as the baseline");
+         text_at(
+             kLeft + (kWidth - kLeft - kRight) / 2, kHeight - 14, "middle",
+             s.latency ? "how many times as long as in the baseline requests take" : "how many times as many bad requests as the baseline");
   return out + "</svg>\n";
 }
 

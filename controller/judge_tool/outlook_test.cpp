@@ -86,6 +86,95 @@ TEST(Outlook, ItsTimesAreThoseTheJudgeNeeds) {
   }
 }
 
+// Requests of log-normal length: half of them take less than 60 ms, one in forty more than 290 ms.
+double share_longer(double seconds) { return 0.5 * std::erfc((std::log(seconds) - std::log(0.06)) / 0.8 / std::sqrt(2.0)); }
+
+Situation latency_situation(double rate) {
+  Situation s = situation(rate, 0.001);
+  s.plan.slos[0].kind = judge::SloPlan::Kind::LatencyDistribution;
+  s.plan.slos[0].slowdown = 0.05;
+  s.latency.emplace();
+  s.latency->total = 1e6;
+  for (const double bound : {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0}) {
+    s.latency->bounds.push_back(bound);
+    s.latency->above.push_back(std::round(1e6 * share_longer(bound)));
+  }
+  s.plan.slos[0].bounds = *judge::choose_bounds(*s.latency, s.plan.slos[0].slowdown);
+  return s;
+}
+
+// Ticks until the real judge fails canaries that take `ratio` times as long, or passes equal ones (ratio 1), sorted.
+std::vector<double> simulated_latency(const Situation& s, double weight, double ratio, int runs) {
+  const auto rules = judge::Rules::of(s.plan);
+  const auto& bounds = s.plan.slos[0].bounds;
+  std::mt19937_64 random(11);
+  const auto arm = [&](double mean, double slower, judge::Counts& counts, judge::Above& above) {
+    long left = std::poisson_distribution<long>(mean)(random);
+    counts.total = static_cast<double>(left);
+    double share_left = 1;
+    for (std::size_t i = 0; i < bounds.size(); ++i) {
+      const double share = share_longer(bounds[i].seconds / slower);
+      left = std::binomial_distribution<long>(left, std::min(1.0, share / share_left))(random);
+      share_left = share;
+      above[i] = static_cast<double>(left);
+    }
+  };
+  std::vector<double> ticks;
+  for (int run = 0; run < runs; ++run) {
+    judge::Trial trial = judge::begin(*rules);
+    do {
+      judge::SloTick tick;
+      arm(s.rate * s.tick_seconds * weight, ratio, tick.canary, tick.canary_above);
+      arm(s.rate * s.tick_seconds * (1 - weight), 1, tick.baseline, tick.baseline_above);
+      EXPECT_TRUE(judge::advance(*rules, trial, {&tick, 1}));
+    } while (!trial.failed && trial.ticks < 20'000 && (ratio > 1 || judge::verdict(*rules, trial).state != judge::Verdict::State::Pass));
+    ticks.push_back(trial.ticks);
+  }
+  std::sort(ticks.begin(), ticks.end());
+  return ticks;
+}
+
+TEST(Outlook, TheTimesOfALatencyDistributionAreThoseTheJudgeNeeds) {
+  struct Setting {
+    double rate, weight, ratio;
+  };
+  for (const bool is_calibrated : {true, false}) {
+    double log_sum = 0, log_slow = 0;
+    int count = 0;
+    for (const Setting& x : {Setting{5, 0.1, 1.5}, {5, 0.25, 1.3}, {50, 0.05, 1.2}, {50, 0.5, 1.15}, {5, 0.1, 2}}) {
+      Situation s = latency_situation(x.rate);
+      if (is_calibrated) s = calibrated(s);
+      const auto ticks = simulated_latency(s, x.weight, x.ratio, 80);
+      const double forecast = *seconds_to_fail(s, x.weight, x.ratio) / s.tick_seconds;
+      const double median = ticks[ticks.size() / 2] / forecast, slow = ticks[ticks.size() * 19 / 20] / forecast;
+      const std::string where = ::testing::PrintToString(std::vector<double>{x.rate, x.weight, x.ratio});
+      EXPECT_GT(median, 0.6) << where;
+      EXPECT_LT(median, 1.6) << where;
+      log_sum += std::log(median * s.efficiency().fail);
+      log_slow += std::log(slow * s.efficiency().fail);
+      ++count;
+    }
+    const Efficiency printed = is_calibrated ? kCalibratedLatency : kUncalibratedLatency;
+    EXPECT_NEAR(std::exp(log_sum / count), printed.fail, 0.1 * printed.fail);
+    EXPECT_NEAR(std::exp(log_slow / count), printed.fail_slow, 0.1 * printed.fail_slow);
+    // Uncalibrated, the first estimate of clumpiness weighs more the fewer ticks it takes.
+    for (const double rate : {10, 50}) {
+      Situation s = latency_situation(rate);
+      if (is_calibrated) s = calibrated(s);
+      EXPECT_NEAR(simulated_latency(s, 0.1, 1, 40)[20] * s.tick_seconds / *seconds_to_pass(s, 0.1), 1, is_calibrated ? 0.25 : 0.35)
+          << is_calibrated << " " << rate;
+    }
+  }
+}
+
+TEST(Outlook, ASlowDownThatIsToleratedIsNeverProven) {
+  const Situation s = latency_situation(50);
+  EXPECT_FALSE(seconds_to_fail(s, 0.1, 1.04));
+  EXPECT_THAT(advice(s, 0.1, 1.04), Contains(HasSubstr("a slow-down of 5%")));
+  EXPECT_GT(*seconds_to_fail(s, 0.1, 1.1), *seconds_to_fail(s, 0.1, 1.5));
+  EXPECT_NE(plot(s, {0.1}).find("how many times as long"), std::string::npos);
+}
+
 TEST(Outlook, APromotionTakesWhatItSays) {
   for (const bool is_calibrated : {true, false})
     for (const double weight : {0.1, 0.5}) {

@@ -3,11 +3,14 @@
 #include <ostream>
 
 #include "common/core/percent.h"
+#include "controller/judge/latency_bounds.h"
 #include "controller/judge/replay.h"
+#include "controller/judge/sentence.h"
 #include "controller/judge_tool/commands.h"
 #include "controller/judge_tool/outlook_plot.h"
 #include "controller/judge_tool/printable.h"
 #include "controller/judge_tool/slo_option.h"
+#include "controller/judge_tool/tick_line.h"
 
 namespace sluice::judge_tool {
 namespace {
@@ -23,6 +26,24 @@ Expected<double> share_of(const std::string& flag, const std::string& text, doub
 
 Unexpected wrong(const std::string& flag, double value, const std::string& cure) {
   return fail(Error::Kind::Invalid, flag + " is " + number(value) + ": " + cure);
+}
+
+// --buckets, read as replay reads those of a line.
+Expected<judge::LatencyHistory> history_of(const std::string& buckets) {
+  nlohmann::json line{{"time", 0}, {"arm", "baseline"}, {"slo", "latency"}};
+  line["buckets"] = nlohmann::json::parse(buckets, nullptr, /*allow_exceptions=*/false);
+  if (line["buckets"].is_discarded() || line["buckets"].is_null())
+    return fail(Error::Kind::Invalid, "--buckets is " + printable(buckets) +
+                                          ": give a JSON object of cumulative counts such as {\"0.1\":600,\"0.25\":671,\"+Inf\":675}");
+  const auto read = parse_tick_line(line.dump());
+  if (!read) return fail("--buckets", read.error());
+  judge::LatencyHistory history;
+  history.total = read->requests;
+  for (const auto& [bound, count] : read->buckets) {
+    history.bounds.push_back(bound);
+    history.above.push_back(read->requests - count);
+  }
+  return history;
 }
 
 Expected<Situation> situation_of(const PlanFlags& flags) {
@@ -52,11 +73,18 @@ Expected<Situation> situation_of(const PlanFlags& flags) {
     return fail(Error::Kind::Invalid, "--slo is given " + std::to_string(flags.limits.slos.size()) + " times: plan one SLO at a time");
   const auto slo = parse_slo_option(flags.limits.slos.empty() ? "errors" : flags.limits.slos.front());
   if (!slo) return Unexpected(slo.error());
-  if (slo->is_distribution())
-    return fail(Error::Kind::Invalid,
-                "--slo with slowdown cannot be planned for, as it takes the service's own histogram: give a threshold, and --base the "
-                "share above it");
   s.plan.slos = {slo->plan};
+  if (slo->is_distribution() == flags.buckets.empty())
+    return fail(Error::Kind::Invalid, slo->is_distribution() ? "--slo with slowdown needs --buckets, how long the baseline's requests take"
+                                                             : "--buckets is of an SLO with slowdown only: add --slo latency:slowdown=5%");
+  if (slo->is_distribution()) {
+    auto history = history_of(flags.buckets);
+    if (!history) return Unexpected(history.error());
+    auto bounds = judge::choose_bounds(*history, slo->plan.slowdown);
+    if (!bounds) return fail("--buckets", bounds.error());
+    s.latency = *std::move(history);
+    s.plan.slos.front().bounds = *std::move(bounds);
+  }
   if (auto ok = judge::check(s.plan); !ok) return Unexpected(ok.error());
   return s;
 }
@@ -75,8 +103,9 @@ std::string words(const Situation& s, const std::vector<double>& weights, double
     if (time && *time <= s.max_seconds) enough = enough ? std::min(*enough, w) : w;
     else late.push_back(w);
   }
-  const std::string what = "A " + number(ratio) + "x regression (" + format_percent(s.base, 4) + " to " +
-                           format_percent(std::min(0.999, s.base * ratio), 4) + ")";
+  const std::string what = s.latency ? "A canary that takes " + number(ratio) + "x as long"
+                                     : "A " + number(ratio) + "x regression (" + format_percent(s.base, 4) + " to " +
+                                           format_percent(std::min(0.999, s.base * ratio), 4) + ")";
   const std::string longest = about(s.max_seconds);
   const auto list = [](const std::vector<double>& all) {
     std::string text;
@@ -102,14 +131,28 @@ std::string words(const Situation& s, const std::vector<double>& weights, double
   return text;
 }
 
-void tell(const Situation& s, const std::vector<double>& weights, const std::vector<double>& ratios, const World& world) {
+std::string limits(const Situation& s) {
   const judge::SloPlan& slo = s.plan.slos.front();
+  if (s.latency) {
+    std::string text = "judged at ";
+    for (std::size_t i = 0; i < slo.bounds.size(); ++i)
+      text += (i == 0                       ? ""
+               : i + 1 == slo.bounds.size() ? " and "
+                                            : ", ") +
+              judge::as_seconds(slo.bounds[i].seconds) + " (" + format_percent(slo.bounds[i].share, 4) +
+              (i == 0 ? " of the baseline's requests take longer)" : ")");
+    return text + ". Tolerated: a slow-down of " + format_percent(slo.slowdown) + ". Promotion proves: at no bound much more.";
+  }
   const judge::Limit harm = judge::harm_limit(slo), health = judge::health_limit(s.plan, slo);
-  world.out << wrapped(slo.name + ": " + number(s.rate) + " requests/s, " + format_percent(s.base, 4) +
-                           " bad in the baseline. Tolerated: at most " + number(harm.theta) + "x the baseline + " +
-                           format_percent(harm.delta, 4) + ". Promotion proves: at most " + number(health.theta) + "x the baseline + " +
-                           format_percent(health.delta, 4) + ". falseRollback " + format_percent(s.plan.alpha) + ", falsePromotion " +
-                           format_percent(s.plan.beta) + ", ticks of " + about(s.tick_seconds) + ".",
+  return format_percent(s.base, 4) + " bad in the baseline. Tolerated: at most " + number(harm.theta) + "x the baseline + " +
+         format_percent(harm.delta, 4) + ". Promotion proves: at most " + number(health.theta) + "x the baseline + " +
+         format_percent(health.delta, 4) + ".";
+}
+
+void tell(const Situation& s, const std::vector<double>& weights, const std::vector<double>& ratios, const World& world) {
+  world.out << wrapped(s.plan.slos.front().name + ": " + number(s.rate) + " requests/s, " + limits(s) + " falseRollback " +
+                           format_percent(s.plan.alpha) + ", falsePromotion " + format_percent(s.plan.beta) + ", ticks of " +
+                           about(s.tick_seconds) + ".",
                        world.width, 0)
             << '\n';
   std::vector<std::vector<std::string>> rows{{"weight"}};
@@ -124,8 +167,8 @@ void tell(const Situation& s, const std::vector<double>& weights, const std::vec
   const Efficiency factor = s.efficiency();
   world.out << wrapped(
       "Typical times: half of the rollouts take less; (!) is beyond maxDuration, " + about(s.max_seconds) +
-          ". The factor: " + number(factor.fail) +
-          " times the fewest requests that any test with these error rates needs, as measured in simulated rollouts; one in twenty takes " +
+          ". The factor: " + number(factor.fail) + " times the fewest requests that any test with these error rates needs" +
+          (s.latency ? " at the bound where the shift shows most" : "") + ", as measured in simulated rollouts; one in twenty takes " +
           number(factor.fail_slow) + " times. " +
           (s.phi ? "Evidence is divided by " + number(*s.phi) + " (calibrated)."
                  : "Not calibrated: the judge estimates while judging how clumpy errors are, and evidence that clumps would explain does "
@@ -141,7 +184,9 @@ void tell_json(const Situation& s, const std::vector<double>& weights, const std
   const auto seconds_or_null = [](const std::optional<double>& seconds) {
     return seconds ? ordered_json(*seconds) : ordered_json(nullptr);
   };
-  ordered_json rows = ordered_json::array();
+  ordered_json rows = ordered_json::array(), bounds = ordered_json::array();
+  for (const judge::LatencyBound& bound : s.plan.slos.front().bounds)
+    bounds.push_back({{"seconds", bound.seconds}, {"share", bound.share}, {"tolerated", bound.theta * bound.share}});
   for (const double w : weights) {
     ordered_json proofs = ordered_json::array();
     for (const double ratio : ratios) {
@@ -154,7 +199,8 @@ void tell_json(const Situation& s, const std::vector<double>& weights, const std
   }
   const ordered_json root{
       {"requestsPerSecond", s.rate},
-      {"base", s.base},
+      {"base", s.latency ? ordered_json(nullptr) : ordered_json(s.base)},
+      {"bounds", bounds},
       {"maxDurationSeconds", s.max_seconds},
       {"tickSeconds", s.tick_seconds},
       {"calibrated", s.phi.has_value()},

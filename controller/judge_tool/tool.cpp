@@ -95,14 +95,22 @@ void describe(CLI::App& app, PlanFlags& flags) {
       "  sluice-judge plan --rps 50\n"
       "  sluice-judge plan --rps 5 --weight 10% --ratio 2,5,20 --max-duration 2h\n"
       "  sluice-judge plan --rps 500 --base 1% --svg outlook.svg \\\n"
-      "      --slo latency:threshold=250ms,relative=20%");
+      "      --slo latency:threshold=250ms,relative=20%\n"
+      "  sluice-judge plan --rps 50 --slo latency:slowdown=5% --ratio 1.2,2 \\\n"
+      "      --buckets '{\"0.1\":600,\"0.25\":671,\"0.5\":674,\"+Inf\":675}'");
   app.add_option("--rps", flags.rate, "Requests per second of both arms together")->type_name("N")->required();
-  app.add_option("--base", flags.base, "Share of bad requests in the baseline")->type_name("PERCENT")->capture_default_str();
+  app.add_option("--base", flags.base, "Share of bad requests in the baseline; not of a slowdown")
+      ->type_name("PERCENT")
+      ->capture_default_str();
+  app.add_option("--buckets", flags.buckets,
+                 "For a slowdown: requests of the baseline that took at most so many seconds, of any stretch of its past, as a line of "
+                 "replay has them")
+      ->type_name("JSON");
   app.add_option("--weight", flags.weights, "Canary's share of the traffic; repeatable or 5%,10%")
       ->type_name("PERCENT")
       ->delimiter(',')
       ->capture_default_str();
-  app.add_option("--ratio", flags.ratios, "How many times as bad; repeatable or 2,5")
+  app.add_option("--ratio", flags.ratios, "How many times as bad, for a slowdown how many times as slow; repeatable or 2,5")
       ->type_name("TIMES")
       ->delimiter(',')
       ->capture_default_str();

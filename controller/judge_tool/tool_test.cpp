@@ -238,6 +238,31 @@ TEST_F(Tool, PlanSaysWhatIsPossibleAndWhatHelps) {
   EXPECT_TRUE(root["weights"][0]["regressions"][0]["advice"].is_array());
 }
 
+TEST_F(Tool, PlanOfADistributionTakesTheServicesOwnHistogram) {
+  const std::vector<std::string> arguments{"plan",
+                                           "--rps",
+                                           "50",
+                                           "--slo",
+                                           "latency:slowdown=5%",
+                                           "--weight",
+                                           "10%",
+                                           "--ratio",
+                                           "1.02,1.5",
+                                           "--buckets",
+                                           R"({"0.1":60000,"0.25":67100,"0.5":67400,"+Inf":67500})"};
+  const Result r = run(arguments);
+  EXPECT_EQ(r.status, 0) << r.err;
+  EXPECT_THAT(r.out, AllOf(HasSubstr("judged at 100ms (11.1111% of the baseline's requests take longer)"), HasSubstr("a slow-down of 5%"),
+                           HasSubstr("A canary that takes 1.5x as long is proven within 2h"),
+                           HasSubstr("A canary that takes 1.02x as long is never proven.")));
+  auto as_json = arguments;
+  as_json.push_back("--json");
+  const json root = json::parse(run(as_json).out);
+  EXPECT_TRUE(root["base"].is_null());
+  EXPECT_EQ(root["bounds"][0]["seconds"], 0.1);
+  EXPECT_LT(root["weights"][0]["regressions"][1]["seconds"], 7'200);
+}
+
 TEST_F(Tool, PlanRefusesWhatMakesNoSense) {
   const auto error = [&](std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), "plan");
@@ -250,6 +275,14 @@ TEST_F(Tool, PlanRefusesWhatMakesNoSense) {
   EXPECT_THAT(error({"--rps", "5", "--weight", "100%"}), HasSubstr("--weight is 100%"));
   EXPECT_THAT(error({"--rps", "5", "--base", "0%"}), HasSubstr("--base is 0%"));
   EXPECT_THAT(error({"--rps", "5", "--ratio", "1"}), HasSubstr("--ratio is 1"));
+  EXPECT_THAT(error({"--rps", "5", "--slo", "latency:slowdown=5%"}), HasSubstr("needs --buckets"));
+  EXPECT_THAT(error({"--rps", "5", "--buckets", R"({"+Inf":5})"}), HasSubstr("add --slo latency:slowdown=5%"));
+  const auto buckets = [&](const char* text) { return error({"--rps", "5", "--slo", "latency:slowdown=5%", "--buckets", text}); };
+  EXPECT_THAT(buckets("0.1:5"), HasSubstr("give a JSON object of cumulative counts"));
+  EXPECT_THAT(buckets("[1]"), HasSubstr("--buckets: field buckets is [1]"));
+  EXPECT_THAT(buckets(R"({"0.1":5})"), HasSubstr("it needs the bound"));
+  EXPECT_THAT(buckets(R"({"0.1":5,"0.2":4,"+Inf":9})"), HasSubstr("4 requests of at most 0.2 s, but 5 of fewer"));
+  EXPECT_THAT(buckets(R"({"0.1":5,"+Inf":6})"), HasSubstr("take a longer history"));
   EXPECT_THAT(error({"--rps", "5", "--max-duration", "forever"}), HasSubstr("--max-duration"));
   EXPECT_THAT(error({"--rps", "5", "--svg", "/nonexistent/x.svg"}), HasSubstr("cannot be written"));
 }

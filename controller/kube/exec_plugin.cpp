@@ -13,7 +13,7 @@
 #include <string_view>
 #include <thread>
 
-#include "controller/kube/base64.h"
+#include "common/core/base64.h"
 #include "controller/kube/object.h"
 
 extern char** environ;
@@ -35,7 +35,7 @@ std::string exec_info(const ExecPlugin& plugin, const http::Endpoint& cluster) {
   if (plugin.provide_cluster_info) {
     Json& out = info["spec"]["cluster"];
     out["server"] = cluster.url;
-    if (!cluster.tls.ca.empty()) out["certificate-authority-data"] = base64_encode(cluster.tls.ca);
+    if (!cluster.tls.ca.empty()) out["certificate-authority-data"] = base64(cluster.tls.ca);
     if (!cluster.tls.server_name.empty()) out["tls-server-name"] = cluster.tls.server_name;
     if (cluster.tls.insecure_skip_verify) out["insecure-skip-tls-verify"] = true;
     if (!cluster.proxy.empty()) out["proxy-url"] = cluster.proxy;

@@ -7,7 +7,7 @@
 #include <mutex>
 #include <optional>
 
-#include "controller/kube/base64.h"
+#include "common/core/base64.h"
 #include "controller/kube/exec_plugin.h"
 
 namespace sluice::kube {
@@ -83,7 +83,7 @@ struct Material {
 Expected<Material> material(const Entry& entry, const std::string& field) {
   Material out;
   if (const std::string inline_data = text(entry.body, (field + "-data").c_str()); !inline_data.empty()) {
-    auto decoded = base64_decode(inline_data);
+    auto decoded = from_base64_in_file(inline_data);
     if (!decoded) return invalid(entry.where + ": " + field + "-data is not base64");
     out.data = std::move(*decoded);
   } else if (const std::string file = text(entry.body, field.c_str()); !file.empty()) {
@@ -229,7 +229,7 @@ Expected<void> resolve_user(const Entry& user, Resolved& out) {
   if (const std::string file = text(user.body, "tokenFile"); !file.empty())
     out.token_file = (user.folder / file).lexically_normal().string();
   if (const std::string name = text(user.body, "username"); !name.empty())
-    out.fixed.headers["Authorization"] = "Basic " + base64_encode(name + ":" + text(user.body, "password"));
+    out.fixed.headers["Authorization"] = "Basic " + base64(name + ":" + text(user.body, "password"));
   impersonate(user, out.fixed.headers);
   auto exec = exec_plugin(user);
   if (!exec) return Unexpected(exec.error());

@@ -130,6 +130,9 @@ Analysis read_analysis(const Json& json, Reader& reader) {
   else if (inconclusive == "Promote") a.on_inconclusive = OnInconclusive::Promote;
   else if (inconclusive != "Pause")
     reader.wrong("analysis.onInconclusive", "is \"" + inconclusive + "\": write Pause, Promote or Rollback");
+  const std::string mismatch = read::text(json, {"onShareMismatch"}, "Hold");
+  if (mismatch == "Report") a.on_share_mismatch = OnShareMismatch::Report;
+  else if (mismatch != "Hold") reader.wrong("analysis.onShareMismatch", "is \"" + mismatch + "\": write Hold or Report");
   std::set<std::string> names;
   for (const Json& entry : read::array(json, {"slos"})) {
     const std::string field = "analysis.slos[" + std::to_string(a.slos.size()) + "]";

@@ -28,6 +28,7 @@ struct Step {
 
 enum class OnNoData { Hold, Rollback };
 enum class OnInconclusive { Pause, Promote, Rollback };
+enum class OnShareMismatch { Hold, Report };
 
 struct Slo {
   enum class Kind { ErrorRate, Latency };
@@ -57,6 +58,7 @@ struct Analysis {
   OnNoData on_no_data = OnNoData::Hold;
   Duration no_data_timeout{600'000};
   OnInconclusive on_inconclusive = OnInconclusive::Pause;
+  OnShareMismatch on_share_mismatch = OnShareMismatch::Hold;
   Duration max_duration{7'200'000};
   std::vector<Slo> slos;
   int max_restarts = 2;             // pods: of one canary pod

@@ -133,6 +133,8 @@ Json to_json(const Run& run) {
   put(json, "bakedMs", run.baked.count());
   put(json, "bakedTicks", run.baked_ticks);
   put(json, "judgeState", run.judge);
+  put(json, "shareState", run.share);
+  put(json, "shareMismatch", run.share_mismatch);
   for (const SloStatus& slo : run.slos) json["slos"].push_back(to_json(slo));
   if (run.outcome) json["outcome"] = text(*run.outcome);
   put(json, "why", run.why);
@@ -176,6 +178,8 @@ Run parse_run(const Json& json) {
   run.baked = Duration(read::integer(json, {"bakedMs"}));
   run.baked_ticks = int_at(json, {"bakedTicks"});
   run.judge = read::text(json, {"judgeState"});
+  run.share = read::text(json, {"shareState"});
+  run.share_mismatch = read::text(json, {"shareMismatch"});
   for (const Json& slo : read::array(json, {"slos"})) run.slos.push_back(parse_slo(slo));
   run.outcome = named(kOutcomes, read::text(json, {"outcome"}));
   run.why = read::text(json, {"why"});

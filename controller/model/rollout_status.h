@@ -84,7 +84,9 @@ struct Run {
   Duration judged{0};         // time on steps with data; maxDuration counts this
   Duration baked{0};          // of it, on the last step below 100
   int baked_ticks = 0;
-  std::string judge;  // state of the judge, opaque
+  std::string judge;           // state of the judge, opaque
+  std::string share;           // state of the sample-ratio check (judge/sample_ratio.h), opaque
+  std::string share_mismatch;  // while it is proven that the traffic does not follow the weight: what was seen, in words
   std::vector<SloStatus> slos;
   std::optional<Outcome> outcome;  // set once it is decided
   std::string why;                 // the sentence of the outcome

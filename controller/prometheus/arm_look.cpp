@@ -27,6 +27,15 @@ void take(Looked& arm, Increments& inc) {
   arm.coverage = inc.coverage;
   arm.spacing = inc.spacing;
   arm.resets = inc.resets;
+  arm.incomplete = inc.incomplete;
+}
+
+// ... and those of histograms.
+void take_histogram(Looked& arm, HistogramIncrements& inc) {
+  take(arm, inc);
+  arm.histogram = true;
+  arm.counts = {inc.total, 0};
+  arm.above = std::move(inc.above);
 }
 
 }  // namespace
@@ -52,7 +61,6 @@ Expected<void> look_counters(Looked& arm, Part kind, bool ask_part, const Stretc
   arm.warnings = total->warnings;
   arm.warnings.insert(arm.warnings.end(), part.warnings.begin(), part.warnings.end());
   arm.found = !total->series.empty();
-  arm.incomplete = inc.incomplete;
   arm.foreign = inc.foreign;
   return {};
 }
@@ -72,8 +80,8 @@ Expected<std::string> look_native(std::vector<Looked>& arms, double threshold, c
     Looked& arm = arms[i];
     auto inc = histogram_increments(answers[i].series, {*bound}, {stretch.from, stretch.to}, arm.arm->pods).front();
     arm.total = arm.part = native_selector(arm);
-    arm.counts = {inc.total, inc.above.front()};
-    take(arm, inc);
+    take_histogram(arm, inc);
+    arm.counts.bad = arm.above.front();
     arm.warnings = answers[i].warnings;
     arm.found = answers[i].native_histograms;
   }
@@ -91,12 +99,9 @@ Expected<void> look_distribution(Looked& arm, const std::vector<double>& bounds,
     else answer->series.clear();  // a summary or a counter of that name
   }
   HistogramIncrements inc = histogram_increments(answer->series, bounds, {stretch.from, stretch.to}, arm.arm->pods).front();
-  arm.counts = {inc.total, 0};
-  arm.above = std::move(inc.above);
-  take(arm, inc);
+  take_histogram(arm, inc);
   arm.warnings = answer->warnings;
   arm.found = !answer->series.empty();
-  arm.incomplete = inc.incomplete;
   return {};
 }
 
@@ -151,7 +156,11 @@ bool Report::tell(const std::string& slo, const Looked& arm, const SampleRequest
   else if (!arm.seen)
     no_data("no samples of " + to_string(arm.incomplete > 0 ? arm.part : arm.total) + for_arm + " between " + format_time(request.from) +
             " and " + format_time(request.to));
-  if (arm.incomplete > 0) note(slo, std::to_string(arm.incomplete) + " target(s) without " + to_string(arm.part) + " are left out");
+  if (arm.incomplete > 0)
+    note(slo, std::to_string(arm.incomplete) +
+                  (arm.histogram ? " histogram(s) of " + to_string(arm.part) + " without a bucket that ends at each bound"
+                                 : " target(s) without " + to_string(arm.part)) +
+                  " are left out" + for_arm);
   if (arm.foreign) note(slo, to_string(arm.part) + " comes from targets that " + to_string(arm.total) + " does not have");
   if (arm.resets > 0) note(slo, std::to_string(arm.resets) + " counter reset(s)" + for_arm + ": possible undercount");
   if (!arm.counts.valid())

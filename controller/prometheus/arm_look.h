@@ -29,7 +29,8 @@ struct Looked {
   double coverage = 0, spacing = 0;
   int resets = 0, incomplete = 0;
   bool foreign = false;
-  std::vector<double> above{};     // of a distribution, per bound
+  bool histogram = false;          // counted from whole histograms: `incomplete` are those that lack a bound
+  std::vector<double> above{};     // of a histogram, per bound
   double value = judge::kNoValue;  // of a gauge or an expression
 };
 

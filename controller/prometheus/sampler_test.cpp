@@ -9,6 +9,7 @@
 namespace sluice::prometheus {
 namespace {
 
+using testing::AllOf;
 using testing::Contains;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -229,6 +230,25 @@ TEST_F(Shop, NativeHistogramsAreUsedWhereThereAreNoBuckets) {
   EXPECT_EQ(s.slos[0].canary, (judge::Counts{20, 5}));
   EXPECT_EQ(s.slos[0].baseline, (judge::Counts{20, 1}));
   EXPECT_DOUBLE_EQ(s.observed_spacing, 15);
+}
+
+TEST_F(Shop, ANativeHistogramWhoseBucketsHideTheBoundIsLeftOutAndToldOfForOneBoundAsForSeveral) {
+  for (const std::string& pod : {canary_pod, baseline_pod})
+    for (int i = 0; i <= 3; ++i)
+      fake->add_native("native_seconds", labels(pod), {at(15 * i), 20.0 * i, {{0.125, 0.25, 15.0 * i}, {0.25, 0.5, 5.0 * i}}});
+  Labels coarse = labels(baseline_pod);
+  coarse["route"] = "/slow";
+  for (int i = 0; i <= 3; ++i) fake->add_native("native_seconds", coarse, {at(15 * i), 7.0 * i, {{-0.4, 0.4, 7.0 * i}}});
+  SampleRequest r = request(30, 45);
+  for (const SloQuery& slo : {SloQuery{"latency", LatencyQuery{"native_seconds", Duration(250)}},
+                              SloQuery{"latency", DistributionQuery{"native_seconds", {0.25}}}}) {
+    r.slos = {slo};
+    const Sample s = take(r);
+    EXPECT_EQ(s.missing, "");
+    EXPECT_EQ(s.slos[0].baseline.total, 20) << "without the seven of the other histogram";
+    EXPECT_THAT(s.notes, Contains(AllOf(HasSubstr("latency: 3 histogram(s) of native_seconds"), HasSubstr("left out for the baseline"))))
+        << ::testing::PrintToString(s.notes);
+  }
 }
 
 TEST_F(Shop, AWholeDistributionIsCountedAboveEachBound) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/core/base64.h"
 #include "common/core/error.h"
 
 namespace courier {
@@ -13,13 +14,11 @@ using sluice::Expected;
 // Raw bytes, 32 of them.
 std::string hmac_sha256(std::string_view key, std::string_view data);
 
-// Standard alphabet with padding, and RFC 4648's URL-safe one without.
-std::string base64(std::string_view bytes);
-std::string base64url(std::string_view bytes);
-// Each decodes its own alphabet only, one way to write each text: padding must be there, or not, and unused bits are zero.
-// Invalid does not repeat the text, which may be secret.
-Expected<std::string> from_base64(std::string_view text);
-Expected<std::string> from_base64url(std::string_view text);
+// How secrets, tokens and cursors are written.
+using sluice::base64;
+using sluice::base64url;
+using sluice::from_base64;
+using sluice::from_base64url;
 
 // Takes as long wherever the difference is. Texts of different lengths are told apart at once.
 bool same_secret(std::string_view a, std::string_view b);

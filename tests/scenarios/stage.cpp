@@ -19,7 +19,8 @@ constexpr Duration kInterval{5'000};
 // Samples of the simulated Prometheus, at once.
 class SimulatedAnalysis final : public op::Analysis {
  public:
-  SimulatedAnalysis(Cluster& cluster, std::function<void(const kube::Name&)> ready) : cluster_(cluster), ready_(std::move(ready)) {}
+  SimulatedAnalysis(Cluster& cluster, const double& past_the_gateway, std::function<void(const kube::Name&)> ready)
+      : cluster_(cluster), past_the_gateway_(past_the_gateway), ready_(std::move(ready)) {}
 
   void want(const kube::Name& rollout, const model::Rollout& spec, const engine::SampleWish& wish) override {
     engine::Sample sample;
@@ -38,7 +39,8 @@ class SimulatedAnalysis final : public op::Analysis {
       if (tick.present) {
         const bool latency = slo.kind == model::Slo::Kind::Latency;
         tick.canary = {canary->total, latency ? canary->slow : canary->errors};
-        tick.baseline = {stable->total, latency ? stable->slow : stable->errors};
+        const double past = std::round(past_the_gateway_ * seconds(wish.to - wish.from));
+        tick.baseline = {stable->total + past, latency ? stable->slow : stable->errors};
       }
       sample.slos.push_back(tick);
     }
@@ -53,6 +55,7 @@ class SimulatedAnalysis final : public op::Analysis {
 
  private:
   Cluster& cluster_;
+  const double& past_the_gateway_;  // requests per second
   std::function<void(const kube::Name&)> ready_;
   std::map<kube::Name, engine::Sample> samples_;
 };
@@ -81,7 +84,7 @@ struct Stage::Parts {
         queue(cluster.clock(), [] { return 0.5; }),
         events(stage.events_, stage.log_, cluster),
         executor(api, caches, events, cluster.clock(), [&stage] { return stage.may_write(); }),
-        analysis(cluster, [this](const kube::Name& rollout) { queue.add(rollout); }),
+        analysis(cluster, stage.past_the_gateway_, [this](const kube::Name& rollout) { queue.add(rollout); }),
         reconciler(api, caches, executor, analysis, cluster.clock(), {gate_by_policy, "http://prometheus:9090"}) {
     caches.on_concern([this](const kube::Name& rollout) { queue.add(rollout); });
   }

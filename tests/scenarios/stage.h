@@ -59,6 +59,8 @@ class Stage {
   void downtime(Duration time) { downtime_ = time; }
   // The lease is lost at the operator's n-th write from now (1 = the next), which must not happen any more (I8).
   void lose_lease_at(int write) { lease_writes_ = write; }
+  // Requests per second that reach the stable pods past the gateway, from now on; only the metrics see them.
+  void callers_past_the_gateway(double requests_per_second) { past_the_gateway_ = requests_per_second; }
   // A line for the story.
   void tell(const std::string& line);
   // No operator runs at this moment: it crashed or lost its lease and the next one is not there yet.
@@ -87,6 +89,7 @@ class Stage {
   simulation::Random random_;
   std::unique_ptr<Parts> parts_;
   double stale_ = 0;
+  double past_the_gateway_ = 0;
   int crashes_ = 0;
   Duration downtime_{0};
   std::optional<Time> away_until_;

@@ -1,8 +1,8 @@
 """The faults a drill may name, each a coroutine that ends when its fault is over. `at` and `for` are seconds of the load.
 
   {kill: api-1, for: 2}             SIGKILL; started again after `for`
-  {stop: api-1, for: 5}             SIGSTOP, then SIGCONT: a hung pod. A worker that is stopped for longer than its loans last is watched
-                                    (loans.py)
+  {stop: api-1, for: 5}             SIGSTOP, then SIGCONT: a hung pod. A worker that is stopped for longer than its loans last stays so
+                                    until others have taken them over, and is watched (loans.py)
   {restart: api}                    SIGTERM to each of a role, the next one when the one before is ready again
   {proxy: database, down: true, for: 4}
   {proxy: database, toxic: latency, attributes: {latency: 500}, for: 4}     `stream` as fault_proxy.py has it. Proxies: database, redis,
@@ -95,6 +95,8 @@ class Faults:
         leaving = asyncio.ensure_future(self.leaves(node))
         lent = await loans.of_the_stopped(self.world) if fault["for"] > loans.SECONDS else None
         await asyncio.sleep(max(0, begun + fault["for"] - self.load.now))
+        if lent is not None:
+            await loans.taken_over(self.world, lent)
         node.signal(signal.SIGCONT)
         await leaving
         await node.ready()

@@ -148,6 +148,7 @@ void Edge::traced(const Call& call, const std::string& method, std::string_view 
 std::optional<Response> Edge::admit(IncomingRequest& head) {
   auto call = std::make_shared<Call>();
   call->deadline.begin = parts_.clock.monotonic();
+  head.received = parts_.clock.now();  // the server has gone by the machine's clock, which other processes may not agree with
   const Matched matched = match(head.request.method, head.path);
   begin_trace(head, *call);
   call->request_id = given_id(head).value_or(call->trace.trace_id.substr(0, 16) + call->trace.span_id);

@@ -1,5 +1,9 @@
 #include "sample-service/service/service.h"
 
+#include <sys/resource.h>
+
+#include <algorithm>
+
 #include "common/telemetry/log.h"
 #include "sample-service/api/receiver_url.h"
 #include "sample-service/domain/problem.h"
@@ -18,8 +22,9 @@ constexpr Duration kPruneEvery{60'000};
 constexpr Duration kLookEvery{1'000};
 constexpr Duration kLateLoop{2'000};  // without a tick, of which there are two each second
 constexpr Duration kOldestNotice{60'000};
-constexpr Duration kFlush{2'000};        // for the last spans
-constexpr Duration kHouseLimit{20'000};  // a database that says nothing is given up after some seconds, each time
+constexpr Duration kFlush{2'000};              // for the last spans
+constexpr Duration kHouseLimit{20'000};        // a database that says nothing is given up after some seconds, each time
+constexpr std::size_t kOtherDescriptors = 64;  // probes, logs, the broker, listening sockets
 
 TokenRing ring_of(const Settings& settings) {
   auto ring = settings.token_keys.empty() ? TokenRing::random() : TokenRing::parse(settings.token_keys);
@@ -36,6 +41,18 @@ std::unique_ptr<SpanExporter> make_exporter(const Settings& settings, sluice::me
   return std::make_unique<SpanExporter>(ExporterOptions{.endpoint = settings.collector},
                                         SpanResource{"courier", settings.identity.version, settings.identity.pod},
                                         SpanExporter::Parts{metrics, random, *std::move(transport)});
+}
+
+// Clients must not take the last descriptors of the process: without one left its probes fail, it is ended for that, and it can
+// neither connect to the database again nor deliver. Who comes when this many are there is answered 503.
+std::size_t connections_allowed(const Settings& settings) {
+  const std::size_t most = sluice::http::ServerLimits{}.max_connections;
+  rlimit descriptors{};
+  if (::getrlimit(RLIMIT_NOFILE, &descriptors) != 0) return most;
+  // Each delivery may have a connection in use and one on its way out.
+  const std::size_t kept = kOtherDescriptors + settings.connections + 2 * settings.worker.threads;
+  const auto all = static_cast<std::size_t>(descriptors.rlim_cur);
+  return std::min(most, std::max(all / 4, all - std::min(all, kept)));
 }
 
 }  // namespace
@@ -161,6 +178,7 @@ Expected<void> Service::listen(const Extras& extras) {
   auto data = sluice::http::serve({.address = settings_.address,
                                    .port = settings_.port,
                                    .threads = settings_.threads,
+                                   .limits = {.max_connections = connections_allowed(settings_)},
                                    .refusal = refusal,
                                    .on_tick = [this](std::size_t loop, Duration late) { ticked(loop, late); }},
                                   edge_.enter(std::move(handler)), [this](IncomingRequest& head) { return edge_.admit(head); });
@@ -215,8 +233,12 @@ void Service::keep_house() {
 
 void Service::look_at_database() {
   const Duration begin = clock_.monotonic();
-  const auto found = store_->ping();
-  dependencies_.report("database", found, clock_.monotonic() - begin, clock_.now());
+  const auto said = store_->ping();
+  const Duration end = clock_.monotonic();
+  if (said) clock_.set(*said, begin, end);
+  metrics_.gauge("clock_ahead_seconds", "How far this machine's clock is ahead of the database's, which is gone by.")
+      .set(sluice::seconds(clock_.ahead()));
+  dependencies_.report("database", said ? Expected<void>() : tl::make_unexpected(said.error()), end - begin, clock_.now());
   health_.unready("dependency", dependencies_.why_unready());
   if (settings_.broker.empty()) return;
   // Its own connection asks it all the time.

@@ -17,6 +17,7 @@
 #include "sample-service/api/edge.h"
 #include "sample-service/service/dependencies.h"
 #include "sample-service/service/settings.h"
+#include "sample-service/store/store_clock.h"
 #include "sample-service/telemetry/exporter.h"
 #include "sample-service/trust/receivers.h"
 #include "sample-service/trust/token.h"
@@ -67,7 +68,8 @@ class Service {
   Settings settings_;
   Random random_;
   std::function<bool()> faults_{};
-  sluice::SystemClock clock_;
+  sluice::SystemClock machine_clock_;
+  StoreClock clock_{machine_clock_};
   sluice::metrics::Registry metrics_;
   sluice::telemetry::Health health_{clock_};
   Dependencies dependencies_;

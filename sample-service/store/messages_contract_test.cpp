@@ -3,6 +3,7 @@
 #include <set>
 #include <thread>
 
+#include "common/core/clock.h"
 #include "sample-service/store/store_for_test.h"
 
 namespace courier::testing {
@@ -12,6 +13,17 @@ using sluice::Error;
 
 class MessagesContract : public StoreContract {};
 COURIER_ON_EVERY_ENGINE(MessagesContract);
+
+TEST_P(MessagesContract, ThePingSaysWhatTheStoresClockSays) {
+  // Both engines run on this machine here.
+  const Duration rounding(1);
+  const Time before = sluice::SystemClock().now();
+  const auto said = store->ping();
+  const Time after = sluice::SystemClock().now();
+  ASSERT_TRUE(said) << said.error().message;
+  EXPECT_GE(*said, before - rounding);
+  EXPECT_LE(*said, after + rounding);
+}
 
 TEST_P(MessagesContract, TheSameKeyGivesTheFirstAnswerAgainAndStoresNothing) {
   const auto first = store->intake(once("key"), message("a"), "http://sink/hook", "");

@@ -3,7 +3,8 @@
 namespace courier {
 namespace {
 
-const Statement kPing{"ping", "SELECT 1"};
+const Statement kPing[] = {{"ping", "SELECT CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"},
+                           {"ping", "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"}};
 
 }  // namespace
 
@@ -18,11 +19,11 @@ std::string SqlStore::listed() const {
   return R"((SELECT CAST(value AS TEXT) FROM json_each('["' || replace($1, ',', '","') || '"]')))";
 }
 
-Expected<void> SqlStore::ping() {
-  return on_session("ping", Repeat::Yes, [](Session& session) -> Expected<void> {
-    const auto done = session.run(kPing, {});
-    if (!done) return tl::make_unexpected(done.error());
-    return {};
+Expected<Time> SqlStore::ping() {
+  return on_session("ping", Repeat::Yes, [&](Session& session) -> Expected<Time> {
+    const auto said = session.run(kPing[engine_ == "postgres" ? 1 : 0], {});
+    if (!said) return tl::make_unexpected(said.error());
+    return from_sql(said->rows.at(0).number(0));
   });
 }
 

@@ -22,7 +22,7 @@ class SqlStore : public Store {
 
   std::string engine() const override { return engine_; }
   std::size_t parallelism() const override { return pool_.size(); }
-  Expected<void> ping() override;
+  Expected<Time> ping() override;
 
   Expected<Answer> intake(const Once& once, const Message& message, const std::string& url, const std::string& fallback_url) override;
   Expected<MessageStatus> lookup(const std::string& tenant, const std::string& id) override;

@@ -51,12 +51,9 @@ class SqliteSession final : public Session {
     return outcome;
   }
 
-  Expected<void> script(const std::string& sql) override {
-    if (sqlite3_exec(database_, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) return broken("script");
-    return {};
-  }
-  Expected<void> begin() override { return script("BEGIN IMMEDIATE"); }
-  Expected<void> commit() override { return script("COMMIT"); }
+  Expected<void> script(const std::string& sql) override { return plain("script", sql); }
+  Expected<void> begin() override { return plain("begin", "BEGIN IMMEDIATE"); }
+  Expected<void> commit() override { return plain("commit", "COMMIT"); }
   void roll_back() override {
     // After some errors the engine has rolled back itself.
     if (sqlite3_get_autocommit(database_) == 0) sqlite3_exec(database_, "ROLLBACK", nullptr, nullptr, nullptr);
@@ -67,6 +64,11 @@ class SqliteSession final : public Session {
   bool worth_repeating() const override { return false; }
 
  private:
+  Expected<void> plain(const char* step, const std::string& sql) {
+    if (sqlite3_exec(database_, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) return broken(step);
+    return {};
+  }
+
   // "$7" is a name to SQLite; parameters that a statement does not use are skipped.
   static void bind(sqlite3_stmt* statement, std::size_t number, const Value& value) {
     const int index = sqlite3_bind_parameter_index(statement, ("$" + std::to_string(number)).c_str());

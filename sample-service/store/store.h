@@ -3,8 +3,8 @@
 //
 // Every operation is one transaction: all of it happened or nothing did, whenever the process or the server dies. Every
 // call blocks, for at most a few seconds, so it is made on an Executor, never on an event loop. Thread-safe; up to
-// parallelism() calls run at a time. Times are given by the caller: processes that share a database need clocks that agree
-// to within a fraction of a lease.
+// parallelism() calls run at a time. Times are given by the caller, who takes them from a StoreClock (store_clock.h): those of
+// processes that share a database must agree to within a fraction of a lease.
 // Errors of all: Unavailable (the database does not answer, or not in time: try later). Others are named at the operation.
 // An outcome that was lost with the connection is retried where repeating is harmless, and Unavailable otherwise.
 #pragma once
@@ -113,8 +113,8 @@ class Store {
   virtual std::string engine() const = 0;
   // Calls that run at a time: the number of threads that an Executor for it should have.
   virtual std::size_t parallelism() const = 0;
-  // One real round trip.
-  virtual Expected<void> ping() = 0;
+  // One real round trip: what the store's clock says.
+  virtual Expected<Time> ping() = 0;
 
   // --- messages ---
 

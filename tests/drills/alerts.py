@@ -9,7 +9,7 @@ import re
 import small_http
 
 EVERY = 0.5  # s
-SERIES = re.compile(r"^(\w+(?:\{[^}]*\})?) ([-+.\deE]+|NaN|[+-]Inf)$", re.M)
+SERIES = re.compile(r'^(\w+(?:\{(?:[^"}]|"(?:[^"\\]|\\.)*")*\})?) ([-+.\deE]+|NaN|[+-]Inf)$', re.M)
 
 
 def parse(text):
@@ -37,16 +37,18 @@ RULES = {
     "DatabaseSlow": grew("db_slow_queries_total"),
     "BrokerDown": lambda now, before: is_up(now) and now["metrics"].get("broker_up") == 0,
     "ReceiverFailing": lambda now, before: is_up(now) and total(now, "circuit_state") > 0,
+    "ClockOff": lambda now, before: is_up(now) and abs(now["metrics"].get("clock_ahead_seconds", 0)) > 5,
     "Overloaded": grew("http_requests_rejected_total", without=('reason="deadline"', 'reason="quota"')),
 }
 
 
 class Watch:
-    """Scrapes all nodes until it is ended. fired: rule -> time it fired first; unlive: each failed /livez."""
+    """Scrapes all nodes until it is ended. fired: rule -> time it fired first; unlive: each failed /livez; series: most of a node."""
 
     def __init__(self, nodes, clock):
+        """nodes, clock: functions that tell them as they are now."""
         self.nodes, self.clock = nodes, clock
-        self.before, self.held, self.fired, self.unlive = {}, {}, {}, []
+        self.before, self.held, self.fired, self.unlive, self.series = {}, {}, {}, [], 0
 
     async def scrape(self, node):
         try:
@@ -66,11 +68,12 @@ class Watch:
                 self.fired.setdefault(rule, time)
         if now["up"] == "ok" and now["live"] != 200:
             self.unlive.append((name, round(time, 1), now["live"]))
+        self.series = max(self.series, len(now["metrics"]))
         self.before[name] = now
 
     async def run(self):
         while True:
-            await asyncio.gather(*(self.one(node) for node in self.nodes))
+            await asyncio.gather(*(self.one(node) for node in self.nodes()))
             await asyncio.sleep(EVERY)
 
     async def one(self, node):

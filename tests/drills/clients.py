@@ -2,7 +2,8 @@
 
 A request has an intended time of sending, whatever became of those before it; latency counts from that time. Clients take nodes in
 turn. With `retry` a request that failed is tried once more on another node, within a budget of a fifth of all requests and ten a second
-(Finagle's and Tower's defaults), and the first try gets half of the deadline, because a hung node answers nothing.
+(Finagle's and Tower's defaults), and the first try gets half of the deadline, because a hung node answers nothing. With `tries` it is
+tried so many times without any budget, as careless clients do.
 """
 import asyncio
 import dataclasses
@@ -26,7 +27,14 @@ class Request:
     why: str = ""    # of the last try
     retried: bool = False
     late: bool = False  # an answer came, after its deadline
-    kind: str = "write"
+    kind: str = "write"  # read, or repeat: a write whose key was acknowledged before
+    shed: bool = False  # a try was answered 429 or 503
+    conflict: bool = False  # the answer is 409: somebody holds the key
+
+
+def every(number, share):
+    """Whether the number-th of many, from 0, is one of so large a share of them, evenly spread."""
+    return math.floor((number + 1) * share) > math.floor(number * share)
 
 
 class Rotation:
@@ -50,12 +58,14 @@ class Rotation:
 
 
 class Load:
-    def __init__(self, plan, rotation, log):
-        """plan: rate (1/s), seconds, writes (share), reads (messages or version: the latter needs no database),
-        deadline (ms), retry. The factor may be changed while it runs."""
-        self.plan, self.rotation, self.log = plan, rotation, log
-        self.requests, self.known, self.factor = [], [], 1
+    def __init__(self, plan, rotation, log, prefix="key", token=None, elsewhere=None):
+        """plan: what drill.py explains. The factor may be changed while it runs. token: of the clients' tenant; elsewhere: URL of the
+        receiver of that share."""
+        self.plan, self.rotation, self.log, self.prefix, self.elsewhere = plan, rotation, log, prefix, elsewhere
+        self.requests, self.known, self.factor, self.writes, self.acknowledged = [], [], 1, 0, []
         self.tokens, self.running, self.start = 100.0, set(), None
+        self.headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self.tries = plan["tries"] or (2 if plan["retry"] else 1)
 
     @property
     def now(self):
@@ -68,80 +78,99 @@ class Load:
             if sent >= self.plan["seconds"]:
                 break
             self.tokens = min(100.0, self.tokens + 0.2 + 10 / (self.plan["rate"] * self.factor))
-            # Writes are spread evenly: a share of 0.2 is every fifth.
-            write = math.floor((number + 1) * self.plan["writes"]) > math.floor(number * self.plan["writes"])
             if len(self.running) >= IN_FLIGHT:
                 self.requests.append(Request(sent, 0, False, "too many in flight"))
             else:
-                task = asyncio.ensure_future(self._request(number, sent, write))
+                task = asyncio.ensure_future(self._request(number, sent, every(number, self.plan["writes"])))
                 self.running.add(task)
                 task.add_done_callback(self.running.discard)
             sent += 1 / (self.plan["rate"] * self.factor)
         await asyncio.gather(*self.running)
 
+    def _post(self, number):
+        """(kind, key, body) of the next write. A repeat has key and body of one that was acknowledged."""
+        self.writes += 1
+        if self.acknowledged and every(self.writes, self.plan["repeats"]):
+            return ("repeat", *self.acknowledged[number % len(self.acknowledged)])
+        far = every(self.writes, self.plan["elsewhere"])
+        key = f"{'far' if far else self.prefix}-{number}"
+        return "write", key, json.dumps({"payload": key, **({"endpoint": self.elsewhere} if far else {})}).encode()
+
     async def _request(self, number, sent, write):
-        deadline, key = self.plan["deadline"] / 1000, f"key-{number}"
+        deadline = self.plan["deadline"] / 1000
+        kind, key, body = self._post(number) if write else ("read", None, b"")
         if write:
             self.log.note("invoke", key)
-        retried, node, answer, open_end = False, self.rotation.next(), (0, b""), False
-        for last in (False, True):
-            patience = deadline - (self.now - sent)
-            answer = await self._try(node, key, number, write, patience / 2 if self.plan["retry"] and not last else patience)
-            open_end = open_end or answer[0] in (0, 504)
-            if last or not self.plan["retry"] or self._good(answer[0]) or self.tokens < 1:
+        done, node, open_end = Request(sent, 0, False, kind=kind), self.rotation.next(), False
+        for left in range(self.tries, 0, -1):
+            status, answer, why = await self._try(node, key, number, body, (deadline - (self.now - sent)) / left)
+            open_end, done.shed = open_end or status in (0, 504), done.shed or status in (429, 503)
+            done.conflict, done.ok = status == 409, status in (200, 202) or (status == 409 and kind == "repeat")
+            if done.ok or left == 1 or not self._may_retry():
                 break
-            self.tokens, retried, node = self.tokens - 1, True, self.rotation.next(but=node)
-        status, body, why = answer
-        done = Request(sent, self.now - sent, self._good(status), why or str(status), retried, kind="write" if write else "read")
+            done.retried, node = True, self.rotation.next(but=node)
+        done.seconds, done.why = self.now - sent, why or str(status)
         done.late = status != 0 and done.seconds > deadline + LATE
         self.requests.append(done)
-        if write and done.ok:
-            self.known.append(json.loads(body)["id"])
-            self.log.note("ok", key, id=self.known[-1])
-        elif write:
+        if write and status == 202:
+            if kind == "write":
+                self.known.append(json.loads(answer)["id"])
+                self.acknowledged.append((key, body))
+            self.log.note("ok", key, id=json.loads(answer)["id"])
+        elif kind == "write":
             self.log.note("info" if open_end else "fail", key, why=done.why)
 
-    @staticmethod
-    def _good(status):
-        return status in (200, 202)
+    def _may_retry(self):
+        if self.plan["tries"]:
+            return True
+        if self.tokens < 1:
+            return False
+        self.tokens -= 1
+        return True
 
-    async def _try(self, node, key, number, write, seconds):
+    async def _try(self, node, key, number, body, seconds):
         if node is None:
             return 0, b"", "no node"
-        headers = {"X-Request-Timeout-Ms": max(1, int(seconds * 1000))}
+        headers = {"X-Request-Timeout-Ms": max(1, int(seconds * 1000)), **self.headers}
         # The client's own patience is longer than the deadline: whether courier keeps it is for courier to show. A node that says
         # nothing is given up after the deadline all the same when another one can be asked.
-        patience = seconds + (0 if self.plan["retry"] else 1)
+        patience = max(0.01, seconds + (0 if self.tries > 1 else 1))
         try:
-            if write:
-                status, body = await node[1].call("POST", "/v1/messages", max(0.01, patience), json.dumps({"payload": key}).encode(),
-                                                  {"Idempotency-Key": key, "Content-Type": "application/json", **headers})
+            if key:
+                status, answer = await node[1].call("POST", "/v1/messages", patience, body,
+                                                    {"Idempotency-Key": key, "Content-Type": "application/json", **headers})
             elif self.known and self.plan["reads"] == "messages":
                 path = f"/v1/messages/{self.known[number % len(self.known)]}"
-                status, body = await node[1].call("GET", path, max(0.01, patience), headers=headers)
+                status, answer = await node[1].call("GET", path, patience, headers=headers)
             else:
-                status, body = await node[1].call("GET", "/version", max(0.01, patience), headers=headers)
-            return status, body, ""
+                status, answer = await node[1].call("GET", "/version", patience, headers=headers)
+            return status, answer, ""
         except Refused as refused:
             return 0, b"", str(refused)
 
 
 class Receiver:
-    """Takes deliveries and notes each effect. mode: ok, errors (500, nothing is taken) or silent (never answers, nothing is taken)."""
+    """Takes deliveries and notes each effect. mode: ok; errors (500, nothing is taken), silent (never answers, nothing is taken) or drops
+    (the connection ends without an answer, nothing is taken), of a share of the calls; or repeats (500 for what it has already).
+    closes: each connection carries one delivery."""
 
-    def __init__(self, log):
-        self.log, self.mode, self.seen, self.server = log, "ok", set(), None
+    def __init__(self, log, closes=False):
+        self.closes = ("close",) if closes else ()
+        self.log, self.mode, self.share, self.calls, self.seen, self.server = log, "ok", 1.0, 0, set(), None
 
     async def start(self):
         self.server = await small_http.serve(self._answer)
         return small_http.port_of(self.server)
 
     async def _answer(self, method, path, headers, body):
-        if self.mode == "silent":
-            return None
-        if self.mode == "errors":
+        self.calls += 1
+        if self.mode == "repeats" and headers["webhook-id"] in self.seen:
             return 500, b""
+        if self.mode in ("errors", "silent", "drops") and every(self.calls, self.share):
+            if self.mode == "drops":
+                raise ConnectionAbortedError("as the drill wants")
+            return None if self.mode == "silent" else (500, b"")
         key = json.loads(body)
         self.seen.add(headers["webhook-id"])
         self.log.note("effect", key, id=headers["webhook-id"])
-        return 204, b""
+        return 204, b"", *self.closes

@@ -1,9 +1,13 @@
 """One drill: a YAML file in, figures and a verdict out. hack/drill runs them.
 
   name, pattern      what it is called, and which row of the acceptance table it belongs to
-  topology           api, worker: processes; store: postgres or sqlite (one process of role all); redis: true; settings: environment
-  load               rate (1/s), seconds, writes (share), reads (messages or version), deadline (ms),
-                     retry (one more try on another node)
+  topology           api, worker: processes; store: postgres or sqlite (one process of role all); redis, redis_cache: true;
+                     settings: environment; tenants: [default, ...]: tokens are needed; descriptors: so many at most; disk: 16m, a file
+                     system of its own of this size; clocks: nodes whose clock can be set; receiver_closes: true: it keeps no connection
+  load               rate (1/s), seconds, writes (share), reads (messages, or version, which needs no database), deadline (ms),
+                     retry (one more try on another node, within a budget) or tries (so many, without one),
+                     repeats: share of the writes that repeat an earlier one, for which 409 is a good answer,
+                     elsewhere: share of the writes to another receiver
   lag, settle        s until a dead node leaves the rotation (1); s that all work may take to end after the load (30)
   faults             see faults.py
   scene              faults that are not the drill's subject: what is measured "in the fault" is not about them
@@ -26,7 +30,7 @@ import yaml
 
 NEEDED = ("name", "pattern", "topology", "load", "faults", "gates")
 OF_SPEED = ["DatabaseSlow", "NodeHung", "Overloaded"]  # alerts that a busy machine fires; short forms must not depend on it
-LOAD = {"writes": 0.5, "reads": "messages", "deadline": 1000, "retry": True}
+LOAD = {"writes": 0.5, "reads": "messages", "deadline": 1000, "retry": True, "tries": 0, "repeats": 0, "elsewhere": 0}
 
 
 def read(path, short):
@@ -54,22 +58,23 @@ def read(path, short):
 async def hold(drill, folder, program):
     """Holds a drill; returns its figures. `folder` keeps history.jsonl and the couriers' log."""
     log = history.Log(os.path.join(folder, "history.jsonl"))
-    receiver, rotation = Receiver(log), Rotation()
+    receiver, rotation = Receiver(log, drill["topology"].get("receiver_closes")), Rotation()
     world = World(drill, folder, program, await receiver.start())
     tasks = []
     try:
         await world.start()
         for node in world.fronts():
             rotation.add(node.name, node.port)
-        load = Load(drill["load"], rotation, log)
-        watch = alerts.Watch(world.nodes.values(), lambda: load.now)
+        load = Load(drill["load"], rotation, log, token=world.tenants.get("default"), elsewhere=world.elsewhere + "/")
+        watch = alerts.Watch(lambda: [*world.nodes.values(), *world.others], lambda: load.now)
         faults = Faults(drill, world, load, rotation, receiver)
         tasks = [asyncio.ensure_future(one) for one in (load.run(), faults.run())]
         await asyncio.sleep(0)
         tasks.append(asyncio.ensure_future(watch.run()))
         limit = drill["load"]["seconds"] + 60
         await asyncio.wait_for(asyncio.gather(*tasks[:2]), limit)
-        settled = await settle(load, receiver, world, drill.get("settle", 30))
+        settled = await settle(faults.loads, receiver, world, drill.get("settle", 30))
+        attempts = await calls(receiver, world)
     except asyncio.TimeoutError:
         raise Trouble(f"not over after {limit} s") from None
     finally:
@@ -80,7 +85,11 @@ async def hold(drill, folder, program):
         receiver.server.close()
         log.close()
     begin, end = min(faults.begins), max(faults.ends)
-    figures = gates.measure(load.requests, begin, end, drill["load"]["seconds"], history.check(history.read(log.path)))
+    records, since = history.read(log.path), load.start - log.start
+    figures = gates.measure(load.requests, begin, end, drill["load"]["seconds"], history.check(records))
+    again = history.last_again(records)
+    figures.update(gates.measure_lags(history.lags(records), begin + since, end + since), **attempts, series=watch.series,
+                   redelivery_seconds=round(again - since - begin, 2) if again else None)
     exits = [status for node in world.nodes.values() for status in node.exits]
     early = [rule for rule, time in watch.fired.items() if time < begin and rule not in drill.get("may_fire", [])]
     return {**figures, **faults.found, "settle_seconds": settled, "bad_exits": sum(1 for status in exits if status != 0),
@@ -89,11 +98,18 @@ async def hold(drill, folder, program):
             "alert_seconds": {rule: round(time - begin, 1) for rule, time in watch.fired.items()}}
 
 
-async def settle(load, receiver, world, limit):
+async def settle(loads, receiver, world, limit):
     """Seconds from the load's end until all that was acknowledged is delivered and the queue is empty; None if it takes longer."""
-    begin = load.now
+    load, begin = loads[0], loads[0].now
     while load.now < begin + limit:
-        if set(load.known) <= receiver.seen and await world.queue_depth() == 0:
+        if all(set(one.known) <= receiver.seen for one in loads) and await world.queue_depth() == 0:
             return round(load.now - begin, 1)
         await asyncio.sleep(0.2)
     return None
+
+
+async def calls(receiver, world):
+    """Calls of the receiver by deliveries that were tried, as courier counts them; and how often the budget for more was used up."""
+    tried = sum([await world.total("job_duration_seconds_count", f'outcome="{outcome}"') for outcome in ("delivered", "failed", "cut")])
+    return {"calls_per_job": round(receiver.calls / tried, 3) if tried else None,
+            "budget_exhausted": await world.total("retry_budget_exhausted_total", 'dependency="receiver"')}

@@ -2,9 +2,13 @@
 import math
 
 MOST = ("lost", "unexpected", "stored_twice", "errors_percent", "late_percent", "p99_ratio", "read_p99_ratio", "recovery_seconds",
-        "settle_seconds", "p99_recovery_seconds", "closed_seconds", "bad_exits", "unlive", "early_alerts")
-LEAST = ("goodput_share", "reads_ok_in_fault_percent", "requests_in_fault", "repeated")
-ALWAYS = {"lost": 0, "unexpected": 0, "stored_twice": 0, "unlive": 0, "early_alerts": 0}
+        "settle_seconds", "p99_recovery_seconds", "closed_seconds", "bad_exits", "unlive", "early_alerts", "series", "sheds",
+        "lag_seconds", "extra_lag_seconds", "redelivery_seconds", "bodies_differ", "mismatches_taken", "race_late", "race_unanswered",
+        "stale_seconds", "editor_errors", "hot_key_reads_share", "calls_per_job", "accept_seconds", "hostile_taken", "canary_ready")
+LEAST = ("goodput_share", "reads_ok_in_fault_percent", "requests_in_fault", "repeated", "conflicts", "stale_loans",
+         "stale_refused_percent", "edits", "budget_exhausted", "replays", "refused_while_full")
+TEXT = ("problem",)  # must contain these words
+ALWAYS = {"lost": 0, "unexpected": 0, "stored_twice": 0, "unlive": 0, "early_alerts": 0, "series": 2000}
 
 
 def p99(requests):
@@ -40,7 +44,7 @@ def measure(requests, begin, end, seconds, verdict):
         "requests": len(requests), "errors_percent": percent(len(failed), len(requests)),
         "raw_errors_percent": percent(sum(1 for r in requests if not r.ok or r.retried), len(requests)),
         "ok_in_fault_percent": percent(sum(r.ok for r in during), len(during)),
-        "requests_in_fault": len(during),
+        "requests_in_fault": len(during), "sheds": sum(r.shed for r in requests), "conflicts": sum(r.conflict for r in requests),
         "reads_ok_in_fault_percent": percent(sum(r.ok for r in read_during), len(read_during)),
         "read_p99_ratio": round(read_fault / read_base, 2) if read_base and read_fault else None,
         "late_percent": percent(sum(r.late for r in requests), len(requests)),
@@ -52,6 +56,15 @@ def measure(requests, begin, end, seconds, verdict):
         "acknowledged": verdict.acknowledged, "lost": len(verdict.lost), "unexpected": len(verdict.unexpected),
         "stored_twice": len(verdict.stored_twice), "recovered": verdict.recovered, "repeated": verdict.repeated,
         "reasons": reasons(failed)}
+
+
+def measure_lags(lags, begin, end):
+    """Of deliveries: {key: (acknowledged at, seconds)}, in the fault and beyond what was usual before it."""
+    before = sorted(lag for time, lag in lags.values() if time < begin)
+    during = [lag for time, lag in lags.values() if begin <= time < end]
+    usual = before[len(before) // 2] if before else 0.0
+    return {"lag_before_ms": round(usual * 1000, 1), "lag_seconds": round(max(during), 2) if during else None,
+            "extra_lag_seconds": round(max(during) - usual, 2) if during else None}
 
 
 def reasons(failed):
@@ -66,7 +79,10 @@ def judge(figures, gates):
     rows = []
     for gate, limit in {**ALWAYS, **gates}.items():
         if gate == "alert":
-            rows.append((gate, ", ".join(figures["alerts"]) or "none", limit, limit in figures["alerts"]))
+            wanted = limit if isinstance(limit, list) else [limit]
+            rows.append((gate, ", ".join(figures["alerts"]) or "none", ", ".join(wanted), set(wanted) <= set(figures["alerts"])))
+        elif gate in TEXT:
+            rows.append((gate, figures.get(gate), f"has '{limit}'", limit in (figures.get(gate) or "")))
         elif gate in LEAST:
             value = figures.get(gate)
             rows.append((gate, value, f">= {limit}", value is not None and value >= limit))
@@ -74,5 +90,6 @@ def judge(figures, gates):
             value = figures.get(gate)
             rows.append((gate, value, f"<= {limit}", value is not None and value <= limit))
         else:
-            raise ValueError(f"gates: there is no gate '{gate}': choose from alert, {', '.join([*MOST, *LEAST])}")
+            raise ValueError(f"gates: there is no gate '{gate}': choose from alert, "
+                             f"{', '.join([*MOST, *LEAST, *TEXT])}")
     return rows

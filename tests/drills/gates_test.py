@@ -37,17 +37,33 @@ class Figures(unittest.TestCase):
         self.assertEqual((figures["read_p99_ratio"], figures["requests_in_fault"]), (1.0, 100))
 
     def test_every_gate_but_alert_is_a_figure_that_is_measured(self):
-        elsewhere = {"settle_seconds", "closed_seconds", "bad_exits", "unlive", "early_alerts"}  # drill.py and faults.py
-        figures = gates.measure(steady(0, 20), 5, 6, 20, VERDICT)
+        # drill.py, faults.py and what faults.py calls
+        elsewhere = {"settle_seconds", "closed_seconds", "bad_exits", "unlive", "early_alerts", "series", "redelivery_seconds",
+                     "bodies_differ", "mismatches_taken", "race_late", "race_unanswered", "replays", "stale_seconds", "editor_errors",
+                     "edits",
+                     "hot_key_reads_share", "calls_per_job", "budget_exhausted", "accept_seconds", "hostile_taken", "canary_ready",
+                     "stale_loans", "stale_refused_percent", "refused_while_full"}
+        figures = {**gates.measure(steady(0, 20), 5, 6, 20, VERDICT), **gates.measure_lags({"a": (5.5, 1)}, 5, 6)}
         self.assertEqual({*gates.MOST, *gates.LEAST} - set(figures) - elsewhere, set())
+
+    def test_what_was_refused_for_now_counts_though_a_second_try_was_taken(self):
+        requests = steady(0, 10)
+        requests[600].shed = requests[700].conflict = True
+        figures = gates.measure(requests, 5, 6, 10, VERDICT)
+        self.assertEqual((figures["sheds"], figures["conflicts"], figures["errors_percent"]), (1, 1, 0.0))
+
+    def test_lags_count_when_they_began_in_the_fault(self):
+        lags = {"a": (1, 0.1), "b": (2, 0.3), "c": (3, 0.2), "d": (5.5, 1.2), "e": (7, 9)}
+        self.assertEqual(gates.measure_lags(lags, 5, 6), {"lag_before_ms": 200.0, "lag_seconds": 1.2, "extra_lag_seconds": 1.0})
+        self.assertIsNone(gates.measure_lags({"a": (1, 0.1)}, 5, 6)["lag_seconds"])
 
     def test_slow_for_ever_is_no_recovery(self):
         self.assertIsNone(gates.measure(steady(0, 5) + steady(5, 20, 0.02), 5, 6, 20, VERDICT)["p99_recovery_seconds"])
 
 
 class Gates(unittest.TestCase):
-    good = {"lost": 0, "unexpected": 0, "stored_twice": 0, "unlive": 0, "early_alerts": 0, "alerts": ["NodeDown"], "goodput_share": 0.9,
-            "settle_seconds": None}
+    good = {"lost": 0, "unexpected": 0, "stored_twice": 0, "unlive": 0, "early_alerts": 0, "series": 300, "alerts": ["NodeDown"],
+            "goodput_share": 0.9, "settle_seconds": None, "problem": "503 disk is full"}
 
     def broken(self, wanted, **changed):
         return [gate for gate, _, _, holds in gates.judge({**self.good, **changed}, wanted) if not holds]
@@ -55,7 +71,7 @@ class Gates(unittest.TestCase):
     def test_what_is_always_wanted(self):
         self.assertEqual(self.broken({}), [])
         for gate in gates.ALWAYS:
-            self.assertEqual(self.broken({}, **{gate: 1}), [gate])
+            self.assertEqual(self.broken({}, **{gate: 3000}), [gate])
 
     def test_limits_hold_in_their_direction(self):
         self.assertEqual(self.broken({"goodput_share": 0.9}), [])
@@ -64,6 +80,12 @@ class Gates(unittest.TestCase):
     def test_the_alert_must_name_the_cause(self):
         self.assertEqual(self.broken({"alert": "NodeDown"}), [])
         self.assertEqual(self.broken({"alert": "BrokerDown"}), ["alert"])
+        self.assertEqual(self.broken({"alert": ["NodeDown", "BrokerDown"]}), ["alert"])
+
+    def test_a_text_must_contain_what_is_wanted(self):
+        self.assertEqual(self.broken({"problem": "disk is full"}), [])
+        self.assertEqual(self.broken({"problem": "password"}), ["problem"])
+        self.assertEqual(self.broken({"problem": "disk"}, problem=None), ["problem"])
 
     def test_what_was_not_measured_does_not_hold(self):
         self.assertEqual(self.broken({"settle_seconds": 100}), ["settle_seconds"])
@@ -74,7 +96,7 @@ class Gates(unittest.TestCase):
 
 class Alerts(unittest.TestCase):
     def fired(self, *scrapes):
-        watch = alerts.Watch([], None)
+        watch = alerts.Watch(list, None)
         for time, text in enumerate(scrapes):
             watch.judge("api-1", {"up": text if text in ("refused", "silent") else "ok", "live": 200, "metrics": alerts.parse(text)}, time)
         return watch.fired
@@ -89,6 +111,11 @@ class Alerts(unittest.TestCase):
         self.assertEqual(self.fired(*(of("database", "failed", n) for n in range(3))), {"DatabaseFailing": 2})
         self.assertEqual(self.fired(*(of("database", "ok", n) for n in range(3))), {})
         self.assertEqual(self.fired(*(of("receiver", "failed", n) for n in range(3))), {})
+
+    def test_series_whose_labels_have_braces_are_counted_too(self):
+        text = 'a{route="/v1/messages/{id}",le="0.5"} 3\na{route="/v1/\\"x\\""} 1e3\nb 2\n# HELP c 4\n'
+        self.assertEqual(len(alerts.parse(text)), 3)
+        self.assertEqual(alerts.total({"metrics": alerts.parse(text)}, "a", "{id}"), 3)
 
     def test_a_broker_is_down_for_whoever_should_have_one(self):
         self.assertEqual(self.fired("", "", ""), {})

@@ -49,6 +49,26 @@ def check(records):
                    sorted(key for key, several in ids.items() if len(several) > 1), sum(repeats.values()) - len(repeats))
 
 
+def lags(records, prefix="key-"):
+    """{key: (when it was acknowledged, seconds from then until the receiver got it first)} of keys that begin so."""
+    acknowledged, delivered = {}, {}
+    for record in records:
+        if record["type"] in ("ok", "effect") and record["key"].startswith(prefix):
+            first = acknowledged if record["type"] == "ok" else delivered
+            first[record["key"]] = min(record["t"], first.get(record["key"], record["t"]))
+    return {key: (time, max(0.0, delivered[key] - time)) for key, time in acknowledged.items() if key in delivered}
+
+
+def last_again(records):
+    """When the last delivery came that was not the first of its id; None if each came once."""
+    seen, last = set(), None
+    for record in records:
+        if record["type"] == "effect":
+            last = record["t"] if record["id"] in seen else last
+            seen.add(record["id"])
+    return last
+
+
 def read(path):
     """The records of a file. The checker reads what was written down, not what is remembered."""
     with open(path, encoding="utf-8") as file:

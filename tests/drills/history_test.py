@@ -30,5 +30,22 @@ class SetRule(unittest.TestCase):
         self.assertEqual(history.check([*GOOD, {"type": "ok", "key": "a", "id": "3"}]).stored_twice, ["a"])
 
 
+class Times(unittest.TestCase):
+    records = [{"t": 1.0, "type": "ok", "key": "key-1", "id": "1"}, {"t": 1.5, "type": "effect", "key": "key-1", "id": "1"},
+               {"t": 9.0, "type": "effect", "key": "key-1", "id": "1"}, {"t": 9.5, "type": "ok", "key": "key-1", "id": "1"},
+               {"t": 2.2, "type": "ok", "key": "key-2", "id": "2"}, {"t": 2.0, "type": "effect", "key": "key-2", "id": "2"},
+               {"t": 3.0, "type": "ok", "key": "far-3", "id": "3"}, {"t": 8.0, "type": "effect", "key": "far-3", "id": "3"}]
+
+    def test_a_lag_is_from_the_first_acknowledgement_to_the_first_delivery(self):
+        self.assertEqual(history.lags(self.records), {"key-1": (1.0, 0.5), "key-2": (2.2, 0.0)})
+
+    def test_what_was_never_delivered_has_no_lag_it_is_lost(self):
+        self.assertEqual(history.lags([self.records[0]]), {})
+
+    def test_the_last_second_delivery(self):
+        self.assertEqual(history.last_again(self.records), 9.0)
+        self.assertIsNone(history.last_again(self.records[:2]))
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -67,7 +67,8 @@ class Reply {
 using ReplyPtr = std::unique_ptr<Reply>;
 using Handler = std::function<void(IncomingRequest request, ReplyPtr reply)>;
 
-// Sees method, target and headers before the body is read. An answer here is sent at once and the body is not read.
+// Sees method, target and headers before the body is read. An answer here is sent at once and the body is not read; the connection
+// is kept if there is no body, or all of it came with the head.
 using Admission = std::function<std::optional<Response>(IncomingRequest& head)>;
 
 class Server {

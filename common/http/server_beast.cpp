@@ -296,7 +296,12 @@ asio::awaitable<bool> Session::read_request() {
   std::optional<Response> early;
   if (shared_->admission) early = shared_->admission(in);
   if (early) {
-    if (!parser.is_done()) co_return co_await refuse(std::move(*early));
+    if (!parser.is_done()) {
+      // A body that came with its head is passed over. To wait for the rest of one would let whoever is refused go on sending.
+      const auto body = parser.content_length_remaining();
+      if (!body || *body > buffer_.size()) co_return co_await refuse(std::move(*early));
+      buffer_.consume(static_cast<std::size_t>(*body));
+    }
     answer_ = std::move(early);
   } else {
     if (!parser.is_done()) {

@@ -284,6 +284,22 @@ TEST(Server, ARejectionWithoutABodyKeepsTheConnection) {
   EXPECT_EQ(status_of(client.read_answer()), "HTTP/1.1 200 OK");
 }
 
+// Under overload there are thousands of them, and a new connection costs more than the refusal.
+TEST(Server, ARejectionWhoseBodyCameWithItsHeadKeepsTheConnection) {
+  const auto server = start(echo, [](const IncomingRequest& head) {
+    return head.path == "/no" ? std::optional(Response{503, {}, "no"}) : std::nullopt;
+  });
+  Client client(*server);
+  client.write("POST /no HTTP/1.1\r\nHost: x\r\nContent-Length: 16\r\n\r\nGET / HTTP/1.1\r\n");
+  const std::string refused = client.read_answer();
+  EXPECT_EQ(status_of(refused), "HTTP/1.1 503 Service Unavailable");
+  EXPECT_EQ(refused.find("Connection: close"), std::string::npos);
+  client.write("POST /yes HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody");
+  EXPECT_TRUE(client.read_answer().ends_with("POST /yes? body"));
+  client.write("POST /no HTTP/1.1\r\nHost: x\r\nContent-Length: 16\r\n\r\nnot all of it");
+  EXPECT_NE(client.read_answer().find("Connection: close\r\n"), std::string::npos);
+}
+
 TEST(Server, HeadGetsTheLengthButNoBody) {
   const auto server = start([](const IncomingRequest&, ReplyPtr reply) { reply->send({200, {}, "12345"}); });
   Client client(*server);

@@ -1,6 +1,7 @@
 #include "common/http/trace_context.h"
 
 #include <algorithm>
+#include <cstdint>
 
 namespace sluice::http {
 namespace {
@@ -10,9 +11,13 @@ constexpr std::string_view kDigits = "0123456789abcdef";
 bool is_hex(std::string_view text) { return text.find_first_not_of(kDigits) == std::string_view::npos; }
 bool is_zero(std::string_view text) { return text.find_first_not_of('0') == std::string_view::npos; }
 
+// A draw has 53 random bits, of which eight digits take 32: a generator that is shared between threads is asked rarely.
 std::string random_id(std::size_t digits, const std::function<double()>& unit) {
   std::string id;
-  for (std::size_t i = 0; i < digits; ++i) id += kDigits[std::min<std::size_t>(15, static_cast<std::size_t>(unit() * 16))];
+  while (id.size() < digits) {
+    const auto drawn = static_cast<std::uint32_t>(std::min(unit() * 0x1p32, 0x1p32 - 1));
+    for (int shift = 28; shift >= 0; shift -= 4) id += kDigits[(drawn >> shift) & 0xf];
+  }
   if (is_zero(id)) id.back() = '1';
   return id;
 }

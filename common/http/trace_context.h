@@ -21,7 +21,8 @@ struct TraceContext {
 // None: absent, malformed or all zero. Of a later version the parts that version 00 has are read, as the standard asks.
 std::optional<TraceContext> parse_traceparent(std::string_view header);
 
-// The next step of the same trace; of a new one, that nobody samples, without a parent. unit is uniform in [0, 1).
+// The next step of the same trace; of a new one, that nobody samples, without a parent. unit is uniform in [0, 1),
+// with 32 random bits at least.
 TraceContext next_span(const std::optional<TraceContext>& parent, const std::function<double()>& unit);
 
 }  // namespace sluice::http

@@ -33,9 +33,11 @@ TEST(TraceContext, WhatIsNoneIsNone) {
 
 TEST(TraceContext, TheNextStepKeepsTheTraceAndHasASpanOfItsOwn) {
   const auto parent = parse_traceparent(kHeader);
-  const TraceContext next = next_span(parent, [] { return 0.7; });
+  int drawn = 0;
+  const TraceContext next = next_span(parent, [&drawn] { return drawn++ == 0 ? 0.7 : 0.25; });
   EXPECT_EQ(next.trace_id, parent->trace_id);
-  EXPECT_EQ(next.span_id, "bbbbbbbbbbbbbbbb");
+  EXPECT_EQ(next.span_id, "b333333340000000");
+  EXPECT_EQ(drawn, 2) << "a random number for each digit costs more than the rest of a cheap request";
   EXPECT_TRUE(next.sampled);
   EXPECT_TRUE(parse_traceparent(next.header()));
 }
@@ -44,6 +46,8 @@ TEST(TraceContext, WithoutAParentATraceBeginsThatNobodySamples) {
   const TraceContext first = next_span(std::nullopt, [] { return 0.0; });
   EXPECT_FALSE(first.sampled);
   EXPECT_TRUE(parse_traceparent(first.header())) << "never all zero";
+  const TraceContext last = next_span(std::nullopt, [] { return 1.0; });
+  EXPECT_EQ(last.trace_id, std::string(32, 'f'));
 }
 
 }  // namespace

@@ -68,6 +68,11 @@ const std::vector<double>& request_duration_bounds() {
   return bounds;
 }
 
+const std::vector<double>& dependency_duration_bounds() {
+  static const std::vector<double> bounds = {0.001, 0.005, 0.025, 0.1, 0.25, 1, 5};
+  return bounds;
+}
+
 Registry::Registry() = default;
 Registry::~Registry() = default;
 

@@ -59,6 +59,10 @@ class Histogram {
 // 0.5, 1 and 2.5 ms. They contain 0.25 s, so that an objective of 250 ms is counted exactly.
 const std::vector<double>& request_duration_bounds();
 
+// Upper bounds in seconds for operations of databases and other services, of which there are many kinds: fewer, so that the
+// series stay few. 0.25 s is one of them.
+const std::vector<double>& dependency_duration_bounds();
+
 class Registry {
  public:
   Registry();

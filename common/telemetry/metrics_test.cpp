@@ -87,8 +87,9 @@ TEST(MetricsDeathTest, AnotherTypeUnderTheSameNameEndsTheProgram) {
 }
 
 TEST(Metrics, TheDurationBoundsHaveAnEdgeAtTheObjective) {
-  const auto& bounds = request_duration_bounds();
-  EXPECT_NE(std::find(bounds.begin(), bounds.end(), 0.25), bounds.end());
+  for (const auto* bounds : {&request_duration_bounds(), &dependency_duration_bounds()}) {
+    EXPECT_NE(std::find(bounds->begin(), bounds->end(), 0.25), bounds->end());
+  }
 }
 
 }  // namespace

@@ -29,6 +29,22 @@ spec:
     - latency: {{threshold: 250ms, objective: "95%"}}
 """
 
+# courier-drill injects no faults before it has read its own namespace (sample-service/faults/guard.h).
+DRILL_RIGHTS = """
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: courier-drill}
+rules:
+- {apiGroups: [""], resources: [namespaces], verbs: [get]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: courier-drill}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: courier-drill}
+subjects:
+- {kind: ServiceAccount, name: default}
+"""
+
 
 class Application:
     """One courier. It exits at once on SIGTERM, so that every hasty step loses requests."""
@@ -46,11 +62,18 @@ class Application:
         objects = self.cluster.kubectl("kustomize", "sample-service/manifests").split("\n---\n")
         objects = "\n---\n".join(o for o in objects if "kind: Rollout" not in o).replace("courier.local", f"{self.ns}.local")
         objects = objects.replace("        - name: POD_NAME\n", '        - name: COURIER_EXIT_ON_TERM\n          value: "1"\n        - name: POD_NAME\n')
-        d.expect("COURIER_EXIT_ON_TERM" in objects, "sample-service/manifests has another shape than this program knows")
+        objects = objects.replace("automountServiceAccountToken: false", "automountServiceAccountToken: true")
+        d.expect("COURIER_EXIT_ON_TERM" in objects and "automountServiceAccountToken: true" in objects,
+                 "sample-service/manifests has another shape than this program knows")
+        self.allow_faults()
         self.kubectl("apply", "-f", "-", stdin=objects)
         self.kubectl("rollout", "status", "deployment/courier", "--timeout=120s")
         if rollout:
             self.start_managing()
+
+    def allow_faults(self):
+        """Before the pods: a pod of courier-drill that may not read its namespace does not start."""
+        self.kubectl("apply", "-f", "-", stdin=DRILL_RIGHTS)
 
     def manifest(self):
         traffic = "  traffic: {httpRoute: {name: courier}}\n" if self.route else ""
@@ -123,7 +146,7 @@ class Application:
         return self.get("deployment", "courier")
 
     def active_sets(self):
-        return {s["metadata"]["name"] for s in self.get("replicasets")["items"] if s["spec"]["replicas"] > 0}
+        return {s["metadata"]["name"] for s in self.get("replicasets", "-l", "app=courier")["items"] if s["spec"]["replicas"] > 0}
 
     def pods(self):
         """uid -> pod of every pod that is not ending."""

@@ -40,6 +40,7 @@ void handle(ApiContext& api, const std::string& about, const IncomingRequest& in
     case Operation::GetEndpoint: return get_endpoint(api, call, std::move(reply));
     case Operation::PatchEndpoint: return patch_endpoint(api, call, in, std::move(reply));
     case Operation::DeleteEndpoint: return delete_endpoint(api, call, in, std::move(reply));
+    case Operation::RotateSecret: return rotate_secret(api, call, in, std::move(reply));
     case Operation::GetEndpointStats: return get_endpoint_stats(api, call, std::move(reply));
     case Operation::PostToken: return post_token(api, call, in, std::move(reply));
     case Operation::CreateTenant: return create_tenant(api, call, in, std::move(reply));

@@ -14,6 +14,7 @@
 #include "sample-service/domain/message.h"
 #include "sample-service/store/executor.h"
 #include "sample-service/store/store.h"
+#include "sample-service/telemetry/span.h"
 #include "sample-service/trust/address_guard.h"
 #include "sample-service/trust/token.h"
 
@@ -44,6 +45,7 @@ struct ApiParts {
   Meter& meter;
   std::function<void(const std::string& id)> stored = nullptr;  // a new message waits; on the executor's thread
   CacheOptions cache{};
+  SpanSink* spans = nullptr;  // null: nothing is traced
 };
 
 struct ApiContext;

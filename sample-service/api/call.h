@@ -12,6 +12,7 @@
 #include "sample-service/admission/concurrency_limit.h"
 #include "sample-service/admission/request_deadline.h"
 #include "sample-service/api/routes.h"
+#include "sample-service/telemetry/stopwatch.h"
 
 namespace courier {
 
@@ -22,6 +23,8 @@ struct Call {
   RequestDeadline deadline{};
   std::string request_id{};
   sluice::http::TraceContext trace{};
+  std::string parent_span{};          // the client's; empty: the trace begins here
+  Stopwatch watch{};                  // runs from the head's arrival
   ConcurrencyLimit* limit = nullptr;  // never null
   std::optional<ByteBudget::Share> body{};
 };

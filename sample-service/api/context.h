@@ -5,6 +5,7 @@
 
 #include "sample-service/api/api.h"
 #include "sample-service/api/call.h"
+#include "sample-service/api/request_span.h"
 #include "sample-service/api/store_calls.h"
 
 namespace courier {
@@ -20,6 +21,12 @@ struct ApiContext {
 
   // What was delivered everywhere never changes again, so only its bytes end its stay early.
   static constexpr Duration kDeliveredTtl{60'000};
+
+  // A call of the store that began with the watch.
+  void traced(const Call& call, const std::string& operation, const Stopwatch& watch, const std::string& error) {
+    if (!parts.spans || !call.trace.sampled) return;
+    parts.spans->offer(store_span(call, operation, parts.store.engine(), watch, parts.random, error));
+  }
 
   void idempotency(const std::string& result) {
     parts.metrics.counter("idempotency_requests_total", "Requests with an idempotency key by what became of them.", {{"result", result}})

@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "common/telemetry/log.h"
+#include "sample-service/api/request_span.h"
 #include "sample-service/domain/endpoint.h"
 #include "sample-service/domain/problem.h"
 
@@ -51,8 +52,13 @@ Response unauthorized(const std::string& why) {
 // Counts the answer, gives the route's place back and says what the request was called.
 class EdgeReply final : public Reply {
  public:
-  EdgeReply(ReplyPtr inner, Meter& meter, std::string method, CallPtr call, ConcurrencyLimit::Permit permit)
-      : inner_(std::move(inner)), meter_(meter), method_(std::move(method)), call_(std::move(call)), permit_(std::move(permit)) {
+  EdgeReply(ReplyPtr inner, Meter& meter, SpanSink* spans, std::string method, CallPtr call, ConcurrencyLimit::Permit permit)
+      : inner_(std::move(inner)),
+        meter_(meter),
+        spans_(spans),
+        method_(std::move(method)),
+        call_(std::move(call)),
+        permit_(std::move(permit)) {
     meter_.begin();
   }
   ~EdgeReply() override {
@@ -70,7 +76,9 @@ class EdgeReply final : public Reply {
   void finish(int status) {
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin_;
     meter_.end();
-    meter_.answered(method_, call_->route->pattern, status, took.count());
+    const bool traced = spans_ && call_->trace.sampled;
+    meter_.answered(method_, call_->route->pattern, status, took.count(), traced ? call_->trace.trace_id : "");
+    if (traced) spans_->offer(request_span(*call_, method_, call_->route->pattern, status, call_->watch.now()));
     permit_.reset();
     // 503 is what overload looks like, and a line for each would be more of it.
     const auto level = status >= 500 && status != 503 ? sluice::log::Level::Warn : sluice::log::Level::Debug;
@@ -87,6 +95,7 @@ class EdgeReply final : public Reply {
 
   ReplyPtr inner_;
   Meter& meter_;
+  SpanSink* const spans_;
   std::string method_;
   CallPtr call_;
   std::optional<ConcurrencyLimit::Permit> permit_;
@@ -123,18 +132,30 @@ Edge::Refused Edge::too_busy(const char* reason) const {
   return {problem(503, "too many requests are in work here; try again", 1 + static_cast<int>(parts_.random() * 3)), reason};
 }
 
+void Edge::begin_trace(const IncomingRequest& head, Call& call) const {
+  const auto header = head.request.headers.find("traceparent");
+  const auto parent = header == head.request.headers.end() ? std::nullopt : sluice::http::parse_traceparent(header->second);
+  call.trace = sluice::http::next_span(parent, parts_.random);
+  if (parent) call.parent_span = parent->span_id;
+  // Who began the trace has decided whether it is recorded.
+  else if (parts_.spans) call.trace.sampled = is_sampled(call.trace.trace_id, options_.trace_ratio);
+}
+
+void Edge::traced(const Call& call, const std::string& method, std::string_view route, int status) const {
+  if (parts_.spans && call.trace.sampled) parts_.spans->offer(request_span(call, method, route, status, call.watch.now()));
+}
+
 std::optional<Response> Edge::admit(IncomingRequest& head) {
   auto call = std::make_shared<Call>();
   call->deadline.begin = parts_.clock.monotonic();
   head.received = parts_.clock.now();  // the server has gone by the machine's clock, which other processes may not agree with
   const Matched matched = match(head.request.method, head.path);
-  const auto trace = head.request.headers.find("traceparent");
-  call->trace = sluice::http::next_span(trace == head.request.headers.end() ? std::nullopt : sluice::http::parse_traceparent(trace->second),
-                                        parts_.random);
+  begin_trace(head, *call);
   call->request_id = given_id(head).value_or(call->trace.trace_id.substr(0, 16) + call->trace.span_id);
   if (auto refused = judge(head, matched, *call)) {
     if (refused->reason) parts_.meter.rejected(matched.pattern, refused->reason);
     parts_.meter.answered(head.request.method, matched.pattern, refused->answer.status, 0);
+    traced(*call, head.request.method, matched.pattern, refused->answer.status);
     refused->answer.headers["X-Request-Id"] = call->request_id;
     return std::move(refused->answer);
   }
@@ -202,10 +223,12 @@ Handler Edge::enter(Handler inner) {
       Refused refused = too_busy();
       parts_.meter.rejected(call->route->pattern, refused.reason);
       parts_.meter.answered(method, call->route->pattern, refused.answer.status, 0);
+      traced(*call, method, call->route->pattern, refused.answer.status);
       refused.answer.headers["X-Request-Id"] = call->request_id;
       return reply->send(std::move(refused.answer));
     }
-    inner(std::move(in), std::make_unique<EdgeReply>(std::move(reply), parts_.meter, std::move(method), call, *std::move(permit)));
+    inner(std::move(in),
+          std::make_unique<EdgeReply>(std::move(reply), parts_.meter, parts_.spans, std::move(method), call, *std::move(permit)));
   };
 }
 

@@ -21,6 +21,7 @@
 #include "sample-service/api/call.h"
 #include "sample-service/api/meter.h"
 #include "sample-service/domain/message.h"
+#include "sample-service/telemetry/span.h"
 #include "sample-service/trust/token.h"
 
 namespace courier {
@@ -34,6 +35,7 @@ struct EdgeOptions {
   std::size_t intake_limit = 64;
   std::size_t read_limit = 64;
   std::size_t change_limit = 16;
+  double trace_ratio = 0;                     // of the traces that begin here, how many are recorded
   std::size_t body_bytes = 64 * 1024 * 1024;  // of all requests together
 };
 
@@ -45,6 +47,7 @@ class Edge {
     Random random;
     sluice::metrics::Registry& metrics;
     Meter& meter;
+    SpanSink* spans = nullptr;  // null: nothing is traced, and what a client says of its trace is passed on
   };
 
   Edge(EdgeOptions options, Parts parts);
@@ -62,6 +65,8 @@ class Edge {
   };
   std::optional<Refused> judge(const sluice::http::IncomingRequest& head, const Matched& matched, Call& call);
   std::optional<Refused> authorize(const sluice::http::IncomingRequest& head, const Route& route, Call& call) const;
+  void begin_trace(const sluice::http::IncomingRequest& head, Call& call) const;
+  void traced(const Call& call, const std::string& method, std::string_view route, int status) const;
   Refused too_busy(const char* reason = "overloaded") const;
   std::size_t limit_of(RouteClass kind) const;
 

@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <functional>
 
 #include "sample-service/api/receiver_url.h"
 #include "sample-service/api/request_text.h"
@@ -20,6 +21,8 @@ using sluice::http::Response;
 constexpr int kMostInFlight = 100;
 constexpr std::size_t kMostTopics = 64;
 constexpr std::size_t kLongestUrl = 2048;
+constexpr Duration kOverlap{24 * 3'600'000};
+constexpr Duration kLongestOverlap{7 * 24 * 3'600'000};
 
 std::string tag_of(long long version) { return "\"" + std::to_string(version) + "\""; }
 
@@ -37,14 +40,16 @@ Expected<long long> version_of(const std::string& if_match) {
 }
 
 OrderedJson json_of(const Endpoint& endpoint) {
-  return {{"id", endpoint.id},
-          {"url", endpoint.url},
-          {"topics", endpoint.topics},
-          {"state", name(endpoint.state)},
-          {"maxInFlight", endpoint.max_inflight},
-          {"version", endpoint.version},
-          {"created", sluice::format_time(endpoint.created)},
-          {"updated", sluice::format_time(endpoint.updated)}};
+  OrderedJson json{{"id", endpoint.id},
+                   {"url", endpoint.url},
+                   {"topics", endpoint.topics},
+                   {"state", name(endpoint.state)},
+                   {"maxInFlight", endpoint.max_inflight},
+                   {"version", endpoint.version},
+                   {"created", sluice::format_time(endpoint.created)},
+                   {"updated", sluice::format_time(endpoint.updated)}};
+  for (const OldSecret& old : endpoint.old_secrets) json["oldSecrets"].push_back({{"validUntil", sluice::format_time(old.until)}});
+  return json;
 }
 
 Response versioned(Response answer, long long version) {
@@ -113,12 +118,55 @@ Expected<void> apply(const OrderedJson& body, const ApiContext& api, Endpoint& e
     const auto secret = body["secret"].get<std::string>();
     if (auto fits = check_secret(secret); !fits) return fits;
     endpoint.secret = secret;
+    endpoint.old_secrets.clear();
   }
   return {};
 }
 
+// How long the old secret signs on, in the body of a rotation.
+Expected<Duration> overlap_of(const OrderedJson& body) {
+  if (!body.contains("overlapSeconds")) return kOverlap;
+  const double seconds = body["overlapSeconds"].is_number() ? body["overlapSeconds"].get<double>() : -1;
+  if (seconds < 0 || seconds > sluice::seconds(kLongestOverlap) || seconds != std::floor(seconds)) {
+    return fail(Error::Kind::Invalid, "overlapSeconds: must be a whole number from 0 to 604800, which is a week");
+  }
+  return Duration(static_cast<long long>(seconds) * 1'000);
+}
+
 Expected<OrderedJson> body_of(const IncomingRequest& in) {
   return object_of(in.request.body, {"url", "topics", "state", "maxInFlight", "secret"});
+}
+
+// The version that a change is meant for, or the answer to a request that does not say.
+tl::expected<long long, Response> version_meant(const IncomingRequest& in) {
+  const auto header = in.request.headers.find("If-Match");
+  if (header == in.request.headers.end()) {
+    return tl::make_unexpected(problem(
+        428,
+        "the header If-Match is missing; send the ETag of the endpoint that you have read, so that no change of somebody else is lost"));
+  }
+  const auto version = version_of(header->second);
+  if (!version) return tl::make_unexpected(problem(version.error()));
+  return *version;
+}
+
+// Reads the endpoint, changes it if it has the version (0: whichever), and stores it. On the executor's threads.
+tl::expected<Endpoint, Response> change(ApiContext& api, const CallPtr& call, long long version, Time now,
+                                        const std::function<Expected<void>(Endpoint&)>& edit) {
+  auto endpoint = api.parts.store.endpoint(call->tenant, call->ids[0]);
+  if (!endpoint) return tl::make_unexpected(refused(endpoint.error()));
+  if (version != 0 && endpoint->version != version) {
+    return tl::make_unexpected(problem(412, "endpoint '" + endpoint->id + "' has version " + std::to_string(endpoint->version) +
+                                                " by now; read it again and decide again"));
+  }
+  if (const auto edited = edit(*endpoint); !edited) return tl::make_unexpected(refused(edited.error()));
+  endpoint->updated = now;
+  auto updated = api.parts.store.update_endpoint(*endpoint);
+  // Before the answer: who knows of the change reads it here. After an error it may have been made, or another one was.
+  if (updated) api.endpoints.announce(cache_key(call), updated->version);
+  else api.endpoints.forget(cache_key(call));
+  if (!updated) return tl::make_unexpected(refused(updated.error()));
+  return *std::move(updated);
 }
 
 }  // namespace
@@ -170,33 +218,37 @@ void get_endpoint(ApiContext& api, const CallPtr& call, ReplyPtr reply) {
 }
 
 void patch_endpoint(ApiContext& api, const CallPtr& call, const IncomingRequest& in, ReplyPtr reply) {
-  const auto header = in.request.headers.find("If-Match");
-  if (header == in.request.headers.end()) {
-    return reply->send(problem(
-        428,
-        "the header If-Match is missing; send the ETag of the endpoint that you have read, so that no change of somebody else is lost"));
-  }
-  const auto version = version_of(header->second);
-  if (!version) return reply->send(problem(version.error()));
+  const auto version = version_meant(in);
+  if (!version) return reply->send(version.error());
   auto body = body_of(in);
   if (!body) return reply->send(problem(body.error()));
   // What is wrong with the body whatever the endpoint is, is said without the store.
   Endpoint nobody;
   if (const auto applied = apply(*body, api, nobody); !applied) return reply->send(problem(applied.error()));
   api.calls.run(call, std::move(reply), [&api, call, version = *version, body = *std::move(body), now = in.received] {
-    auto endpoint = api.parts.store.endpoint(call->tenant, call->ids[0]);
-    if (!endpoint) return refused(endpoint.error());
-    if (version != 0 && endpoint->version != version) {
-      return problem(412, "endpoint '" + endpoint->id + "' has version " + std::to_string(endpoint->version) +
-                              " by now; read it again and decide again");
-    }
-    if (const auto applied = apply(body, api, *endpoint); !applied) return refused(applied.error());
-    endpoint->updated = now;
-    const auto updated = api.parts.store.update_endpoint(*endpoint);
-    // Before the answer: who knows of the change reads it here. After an error it may have been made, or another one was.
-    if (updated) api.endpoints.announce(cache_key(call), updated->version);
-    else api.endpoints.forget(cache_key(call));
-    return updated ? endpoint_answer(200, *updated) : refused(updated.error());
+    const auto changed = change(api, call, version, now, [&](Endpoint& endpoint) { return apply(body, api, endpoint); });
+    return changed ? endpoint_answer(200, *changed) : changed.error();
+  });
+}
+
+void rotate_secret(ApiContext& api, const CallPtr& call, const IncomingRequest& in, ReplyPtr reply) {
+  const auto version = version_meant(in);
+  if (!version) return reply->send(version.error());
+  const auto body = object_of(in.request.body.empty() ? "{}" : in.request.body, {"secret", "overlapSeconds"});
+  if (!body) return reply->send(problem(body.error()));
+  const auto overlap = overlap_of(*body);
+  if (!overlap) return reply->send(problem(overlap.error()));
+  std::string next = new_secret();
+  if (body->contains("secret")) {
+    if (!(*body)["secret"].is_string()) return reply->send(problem(400, "secret: must be a string"));
+    next = (*body)["secret"].get<std::string>();
+    if (const auto fits = check_secret(next); !fits) return reply->send(problem(fits.error()));
+  }
+  api.calls.run(call, std::move(reply), [&api, call, version = *version, next, overlap = *overlap, now = in.received] {
+    const auto changed = change(api, call, version, now, [&](Endpoint& endpoint) {
+      return rotate_secret(endpoint.secret, endpoint.old_secrets, next, now, overlap);
+    });
+    return changed ? endpoint_answer(200, *changed, true) : changed.error();
   });
 }
 

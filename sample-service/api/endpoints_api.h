@@ -11,6 +11,7 @@ void list_endpoints(ApiContext& api, const CallPtr& call, const sluice::http::In
 void get_endpoint(ApiContext& api, const CallPtr& call, sluice::http::ReplyPtr reply);
 void patch_endpoint(ApiContext& api, const CallPtr& call, const sluice::http::IncomingRequest& in, sluice::http::ReplyPtr reply);
 void delete_endpoint(ApiContext& api, const CallPtr& call, const sluice::http::IncomingRequest& in, sluice::http::ReplyPtr reply);
+void rotate_secret(ApiContext& api, const CallPtr& call, const sluice::http::IncomingRequest& in, sluice::http::ReplyPtr reply);
 void get_endpoint_stats(ApiContext& api, const CallPtr& call, sluice::http::ReplyPtr reply);
 
 }  // namespace courier

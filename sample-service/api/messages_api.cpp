@@ -89,7 +89,9 @@ void post_message(ApiContext& api, const CallPtr& call, const IncomingRequest& i
   api.calls.run(call, std::move(reply),
                 [&api, call, once = std::move(once), message = std::move(message), url = intake->endpoint]() mutable {
                   once.patience = std::min(kPatience, call->deadline.left(api.parts.clock.monotonic()));
+                  const Stopwatch watch;
                   const auto stored = api.parts.store.intake(once, message, url, api.parts.endpoints.default_endpoint);
+                  api.traced(*call, "intake", watch, stored ? "" : stored.error().message);
                   if (stored && !stored->replayed && api.parts.stored) api.parts.stored(message.id);
                   return kept(api, stored);
                 });

@@ -21,6 +21,7 @@ constexpr std::array kRoutes = {
     Route{Operation::GetEndpoint, "GET", "/v1/endpoints/{id}", RouteClass::Read, "endpoints:read"},
     Route{Operation::PatchEndpoint, "PATCH", "/v1/endpoints/{id}", RouteClass::Change, "endpoints:write"},
     Route{Operation::DeleteEndpoint, "DELETE", "/v1/endpoints/{id}", RouteClass::Change, "endpoints:write"},
+    Route{Operation::RotateSecret, "POST", "/v1/endpoints/{id}/rotate-secret", RouteClass::Change, "endpoints:write"},
     Route{Operation::GetEndpointStats, "GET", "/v1/endpoints/{id}/stats", RouteClass::Read, "endpoints:read"},
     // Proves itself with an API key, which the handler looks up.
     Route{Operation::PostToken, "POST", "/v1/tokens", RouteClass::Change},

@@ -24,6 +24,7 @@ enum class Operation {
   GetEndpoint,
   PatchEndpoint,
   DeleteEndpoint,
+  RotateSecret,
   GetEndpointStats,
   PostToken,
   CreateTenant,

@@ -56,7 +56,7 @@ Expected<RedisAnswer> L2::run(const char* operation, const RedisConnection::Comm
   const Duration end = parts_.clock.monotonic();
   parts_.metrics
       .histogram("dependency_request_duration_seconds", "How long operations of what courier depends on took.",
-                 sluice::metrics::request_duration_bounds(),
+                 sluice::metrics::dependency_duration_bounds(),
                  {{"dependency", "cache"}, {"op", operation}, {"outcome", answer ? "ok" : "error"}})
       .observe(sluice::seconds(end - begin));
   const std::lock_guard lock(mutex_);

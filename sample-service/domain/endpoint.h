@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "sample-service/domain/message.h"
+#include "sample-service/domain/signing_secrets.h"
 
 namespace courier {
 
@@ -30,6 +31,7 @@ struct Endpoint {
   long long version = 1;  // grows by one with each change: the ETag
   Time created{};
   Time updated{};
+  std::vector<OldSecret> old_secrets{};  // that may still sign beside `secret`, newest first. Never answered or logged.
 };
 
 // Topics are 1 to 64 of [A-Za-z0-9._-]: they are compared as they are. Invalid names the topic.

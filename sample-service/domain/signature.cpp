@@ -30,4 +30,10 @@ std::string sign(std::string_view secret, std::string_view id, long long timesta
   return "v1," + sluice::base64({reinterpret_cast<const char*>(digest.data()), size});
 }
 
+std::string sign_with_each(const std::vector<std::string>& secrets, std::string_view id, long long timestamp, std::string_view body) {
+  std::string signatures;
+  for (const std::string& secret : secrets) signatures += (signatures.empty() ? "" : " ") + sign(secret, id, timestamp, body);
+  return signatures;
+}
+
 }  // namespace courier

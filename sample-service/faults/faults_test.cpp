@@ -35,20 +35,22 @@ Response ask(const sluice::http::Handler& handler) {
 void hello(const IncomingRequest&, ReplyPtr reply) { reply->send({200, {}, "hello"}); }
 
 TEST(FaultProfile, EveryPartIsUnderstood) {
-  const auto profile = parse_fault_profile("errors=5%,latency=300ms@10%,crash-after=20s,never-ready");
+  const auto profile = parse_fault_profile("errors=5%,latency=300ms@10%,crash-after=20s,never-ready,for=5m");
   ASSERT_TRUE(profile) << profile.error().message;
   EXPECT_DOUBLE_EQ(profile->error_share, 0.05);
   EXPECT_EQ(profile->latency, Duration(300));
   EXPECT_DOUBLE_EQ(profile->latency_share, 0.1);
   EXPECT_EQ(profile->crash_after, Duration(20'000));
   EXPECT_TRUE(profile->never_ready);
+  EXPECT_EQ(profile->lasts, Duration(5 * 60'000));
   EXPECT_FALSE(parse_fault_profile("")->active());
+  EXPECT_EQ(parse_fault_profile("errors=5%")->lasts, Duration(10 * 60'000));
   EXPECT_EQ(parse_fault_profile("latency=1s")->latency_share, 1);
 }
 
 TEST(FaultProfile, WhatIsNotUnderstoodIsNamed) {
-  for (const char* text :
-       {"error=5%", "errors=5", "errors=120%", "latency=5", "latency=1s@2", "never-ready=1", "errors=1%,errors=2%", ",", "crash-after"}) {
+  for (const char* text : {"error=5%", "errors=5", "errors=120%", "latency=5", "latency=1s@2", "never-ready=1", "errors=1%,errors=2%", ",",
+                           "crash-after", "for=11m", "for", "crash-after=601s"}) {
     EXPECT_FALSE(parse_fault_profile(text)) << text;
   }
 }
@@ -66,6 +68,19 @@ TEST(Injector, TheShareOfErrorsIsDrawnForEachRequestAndMarked) {
     EXPECT_EQ(answer.headers.at("X-Fault-Injected"), "error");
   }
   EXPECT_EQ(failed, 30);
+}
+
+TEST(Injector, FaultsEndByThemselves) {
+  std::atomic<int> minutes = 0;
+  Injector injector(
+      {.error_share = 1}, [] { return 0.0; }, nullptr, [&] { return Injector::Instant(std::chrono::minutes(minutes)); });
+  const auto handler = injector.wrap(hello);
+  minutes = 9;
+  EXPECT_EQ(ask(handler).status, 500);
+  EXPECT_TRUE(injector.active());
+  minutes = 10;
+  EXPECT_EQ(ask(handler).status, 200);
+  EXPECT_FALSE(injector.active());
 }
 
 TEST(Injector, LatencyIsAddedBeforeTheHandler) {
@@ -91,7 +106,8 @@ TEST(Injector, InjectedErrorsShowInTheMetricsAndProbesStayExempt) {
   settings.port = settings.admin_port = 0;
   settings.database = ":memory:";
   Extras extras;
-  extras.active = extras.never_ready = true;
+  extras.active = [&] { return injector.active(); };
+  extras.unready = "as the test asks";
   extras.wrap = [&](sluice::http::Handler handler) { return injector.wrap(std::move(handler)); };
   auto service = Service::start(
       settings, extras, [] { return 0.5; }, [](const std::string& origin) { return sluice::http::make_transport({.url = origin}); });

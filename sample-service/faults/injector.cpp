@@ -12,8 +12,12 @@ using sluice::http::Handler;
 using sluice::http::IncomingRequest;
 using sluice::http::ReplyPtr;
 
-Injector::Injector(FaultProfile profile, Random random, std::function<void()> crash)
-    : profile_(std::move(profile)), random_(std::move(random)), thread_([this] { run(); }) {
+Injector::Injector(FaultProfile profile, Random random, std::function<void()> crash, std::function<Instant()> now)
+    : profile_(std::move(profile)),
+      random_(std::move(random)),
+      now_(now ? std::move(now) : std::function<Instant()>([] { return std::chrono::steady_clock::now(); })),
+      end_(now_() + profile_.lasts),
+      thread_([this] { run(); }) {
   if (profile_.crash_after) later(*profile_.crash_after, crash ? std::move(crash) : std::function<void()>([] { std::abort(); }));
 }
 
@@ -28,6 +32,7 @@ Injector::~Injector() {
 
 Handler Injector::wrap(Handler inner) {
   return [this, inner = std::make_shared<Handler>(std::move(inner))](IncomingRequest in, ReplyPtr reply) {
+    if (now_() >= end_) return (*inner)(std::move(in), std::move(reply));
     const bool error = random_() < profile_.error_share;
     const bool slow = profile_.latency.count() > 0 && random_() < profile_.latency_share;
     // Shared, as a std::function must be copyable.

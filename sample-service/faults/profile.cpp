@@ -9,6 +9,15 @@ namespace courier {
 using sluice::Error;
 using sluice::fail;
 
+namespace {
+
+sluice::Unexpected too_long(const std::string& part, std::string_view value) {
+  return fail(Error::Kind::Invalid,
+              part + ": '" + std::string(value) + "' is longer than faults may last, " + sluice::format_duration(kLongestFaults));
+}
+
+}  // namespace
+
 Expected<FaultProfile> parse_fault_profile(std::string_view text) {
   FaultProfile profile;
   std::set<std::string_view> seen;
@@ -36,12 +45,18 @@ Expected<FaultProfile> parse_fault_profile(std::string_view text) {
     } else if (key == "crash-after") {
       const auto length = sluice::parse_duration(value);
       if (!length) return fail("crash-after", length.error());
+      if (*length > kLongestFaults) return too_long("crash-after", value);
       profile.crash_after = *length;
+    } else if (key == "for") {
+      const auto length = sluice::parse_duration(value);
+      if (!length) return fail("for", length.error());
+      if (*length > kLongestFaults) return too_long("for", value);
+      profile.lasts = *length;
     } else if (part == "never-ready") {
       profile.never_ready = true;
     } else {
       return fail(Error::Kind::Invalid,
-                  "'" + std::string(part) + "' is unknown; use errors=5%, latency=300ms@10%, crash-after=20s, never-ready");
+                  "'" + std::string(part) + "' is unknown; use errors=5%, latency=300ms@10%, crash-after=20s, never-ready, for=5m");
     }
   }
   return profile;

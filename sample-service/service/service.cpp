@@ -22,12 +22,25 @@ constexpr Duration kPruneEvery{60'000};
 constexpr Duration kLookEvery{1'000};
 constexpr Duration kLateLoop{2'000};  // without a tick, of which there are two each second
 constexpr Duration kOldestNotice{60'000};
+constexpr Duration kFlush{2'000};              // for the last spans
 constexpr Duration kHouseLimit{20'000};        // a database that says nothing is given up after some seconds, each time
 constexpr std::size_t kOtherDescriptors = 64;  // probes, logs, the broker, listening sockets
 
 TokenRing ring_of(const Settings& settings) {
   auto ring = settings.token_keys.empty() ? TokenRing::random() : TokenRing::parse(settings.token_keys);
   return ring ? *std::move(ring) : TokenRing::random();  // read_settings() has checked it
+}
+
+std::unique_ptr<SpanExporter> make_exporter(const Settings& settings, sluice::metrics::Registry& metrics, const Random& random) {
+  if (settings.collector.empty()) return nullptr;
+  auto transport = sluice::http::make_transport({.url = settings.collector});
+  if (!transport) {
+    sluice::log::error("nothing is traced", {{"error", to_string(transport.error())}});
+    return nullptr;
+  }
+  return std::make_unique<SpanExporter>(ExporterOptions{.endpoint = settings.collector},
+                                        SpanResource{"courier", settings.identity.version, settings.identity.pod},
+                                        SpanExporter::Parts{metrics, random, *std::move(transport)});
 }
 
 // Clients must not take the last descriptors of the process: without one left its probes fail, it is ended for that, and it can
@@ -48,7 +61,8 @@ Service::Service(Settings settings, TokenRing tokens, Random random)
     : settings_(std::move(settings)),
       random_(std::move(random)),
       tokens_(std::move(tokens)),
-      edge_(settings_.edge, {tokens_, clock_, random_, metrics_, meter_}),
+      spans_(make_exporter(settings_, metrics_, random_)),
+      edge_(settings_.edge, {tokens_, clock_, random_, metrics_, meter_, spans_.get()}),
       last_tick_(settings_.threads) {}
 
 Expected<std::unique_ptr<Service>> Service::start(Settings settings, Extras extras, Random random, MakeTransport make_transport) {
@@ -63,13 +77,14 @@ Expected<std::unique_ptr<Service>> Service::start(Settings settings, Extras extr
               {"revision", set.revision},
               {"mode", self.store_->engine() == "sqlite" ? "embedded" : self.store_->engine()}})
       .set(1);
-  self.metrics_.gauge("fault_injection_active", "1 while faults are injected on purpose.").set(extras.active ? 1 : 0);
+  self.faults_ = extras.active;
+  self.look_at_faults();
   self.executor_ = std::make_unique<Executor>(
       set.queue, [&self] { self.keep_house(); }, self.store_->parallelism());
   self.make_worker(std::move(make_transport));
   if (auto made = self.make_relay(); !made) return tl::make_unexpected(made.error());
   if (auto made = self.make_api(); !made) return tl::make_unexpected(made.error());
-  if (extras.never_ready) self.health_.unready("fault", "never ready, as the fault profile asks");
+  if (!extras.unready.empty()) self.health_.unready("fault", extras.unready);
   if (auto listening = self.listen(extras); !listening) return tl::make_unexpected(listening.error());
   self.health_.started();
   return service;
@@ -96,8 +111,9 @@ void Service::make_worker(MakeTransport make_transport) {
   receivers_ = std::make_unique<Receivers>(std::move(policy), Receivers::Parts{clock_, random_, metrics_, std::move(connect)});
   WorkerOptions options = settings_.worker;
   if (settings_.role == Role::Api) options.threads = 0;
-  worker_ = std::make_unique<Worker>(options, Worker::Parts{*store_, *executor_, clock_, random_, metrics_, health_,
-                                                            [this](const std::string& origin) { return receivers_->to(origin); }});
+  worker_ =
+      std::make_unique<Worker>(options, Worker::Parts{*store_, *executor_, clock_, random_, metrics_, health_,
+                                                      [this](const std::string& origin) { return receivers_->to(origin); }, spans_.get()});
 }
 
 Expected<void> Service::make_relay() {
@@ -134,13 +150,17 @@ Expected<void> Service::make_api() {
                                         metrics_,
                                         meter_,
                                         [this](const std::string& id) { relay_->stored(id); },
-                                        {settings_.cache_bytes, settings_.cache_ttl, l2_.get()}});
+                                        {settings_.cache_bytes, settings_.cache_ttl, l2_.get()},
+                                        spans_.get()});
   return {};
 }
 
 Expected<void> Service::listen(const Extras& extras) {
-  auto admin_port = sluice::http::serve({.address = settings_.address, .port = settings_.admin_port},
-                                        [this](const IncomingRequest& in, ReplyPtr reply) { reply->send(admin(in.path, in.query)); });
+  loop_lag("admin").set(0);
+  auto admin_port = sluice::http::serve({.address = settings_.address,
+                                         .port = settings_.admin_port,
+                                         .on_tick = [this](std::size_t, Duration late) { loop_lag("admin").set(sluice::seconds(late)); }},
+                                        [this](const IncomingRequest& in, ReplyPtr reply) { reply->send(admin(in)); });
   if (!admin_port) return fail("admin port", admin_port.error());
   admin_ = std::move(*admin_port);
   if (settings_.role == Role::Worker) return {};
@@ -151,7 +171,10 @@ Expected<void> Service::listen(const Extras& extras) {
     if (status != 500) meter_.rejected("unmatched", std::to_string(status));
     return problem(status, why, status == 503 ? 1 : 0);
   };
-  for (auto& tick : last_tick_) tick = clock_.monotonic().count();
+  for (std::size_t loop = 0; loop < last_tick_.size(); ++loop) {
+    last_tick_[loop] = clock_.monotonic().count();
+    loop_lag(std::to_string(loop)).set(0);
+  }
   auto data = sluice::http::serve({.address = settings_.address,
                                    .port = settings_.port,
                                    .threads = settings_.threads,
@@ -173,11 +196,14 @@ Service::~Service() {
   wake_.reset();
 }
 
+sluice::metrics::Gauge Service::loop_lag(const std::string& loop) {
+  return metrics_.gauge("event_loop_lag_seconds", "How late the loop's last tick came.", {{"loop", loop}});
+}
+
 void Service::ticked(std::size_t loop, Duration late) {
   last_tick_[loop] = clock_.monotonic().count();
   health_.tick("loop-" + std::to_string(loop));
-  metrics_.gauge("event_loop_lag_seconds", "How late the loop's last tick came.", {{"loop", std::to_string(loop)}})
-      .set(sluice::seconds(late));
+  loop_lag(std::to_string(loop)).set(sluice::seconds(late));
 }
 
 std::string Service::late_loop() const {
@@ -196,6 +222,7 @@ void Service::keep_house() {
     next_look_ = now + kLookEvery;
     look_at_database();
     look_at_queue();
+    look_at_faults();
   }
   if (now >= next_prune_) {
     next_prune_ = now + kPruneEvery;
@@ -215,9 +242,13 @@ void Service::look_at_database() {
   health_.unready("dependency", dependencies_.why_unready());
   if (settings_.broker.empty()) return;
   // Its own connection asks it all the time.
-  const bool up = metrics_.gauge("broker_up", "1 while wake-ups can be received.").value() == 1;
+  const bool up = metrics_.gauge("broker_up", "1 while the broker of wake-ups answers.").value() == 1;
   const auto away = fail(sluice::Error::Kind::Unavailable, "no connection; workers look for due deliveries by themselves");
   dependencies_.report("broker", up ? Expected<void>() : Expected<void>(away), Duration(0), clock_.now());
+}
+
+void Service::look_at_faults() {
+  metrics_.gauge("fault_injection_active", "1 while faults are injected on purpose.").set(faults_ && faults_() ? 1 : 0);
 }
 
 void Service::look_at_queue() {
@@ -227,16 +258,30 @@ void Service::look_at_queue() {
   metrics_.gauge("queue_depth", "Deliveries that are not ended.").set(static_cast<double>(queue->pending));
   metrics_.gauge("queue_lag_messages", "Deliveries that might be made now.").set(static_cast<double>(queue->due));
   metrics_.gauge("queue_oldest_age_seconds", "How long the longest due delivery has waited.").set(sluice::seconds(now - queue->oldest_due));
+  metrics_.gauge("outbox_oldest_age_seconds", "How long the oldest notice of what was taken in has not been passed on.")
+      .set(sluice::seconds(now - queue->oldest_notice));
   edge_.hold_intake(now - queue->oldest_notice > kOldestNotice);
 }
 
-Response Service::admin(const std::string& path, const std::string& query) {
-  if (path == "/metrics") return metrics_.answer();
+// Exemplars are for who asks for OpenMetrics, as Prometheus does.
+Response Service::metrics(const IncomingRequest& in) {
+  const auto accept = in.request.headers.find("Accept");
+  if (!spans_ || accept == in.request.headers.end() || accept->second.find("application/openmetrics-text") == std::string::npos) {
+    return metrics_.answer();
+  }
+  return {200,
+          {{"Content-Type", std::string(sluice::metrics::kOpenMetricsType)}},
+          sluice::metrics::to_open_metrics(metrics_.text(), meter_.exemplars())};
+}
+
+Response Service::admin(const IncomingRequest& in) {
+  const std::string& path = in.path;
+  if (path == "/metrics") return metrics(in);
   if (path == "/healthz/dependencies") return dependencies_.answer();
   if (path == "/readyz") health_.unready("event-loop", late_loop());
   auto probe = health_.answer(path);
   if (!probe) return problem(404, "the admin port has /startupz, /livez, /readyz, /healthz/dependencies and /metrics");
-  if (path == "/readyz" && query == "verbose") {
+  if (path == "/readyz" && in.query == "verbose") {
     const auto live = *health_.answer("/livez");
     probe->body += (data_ ? "[+] in flight: " + std::to_string(data_->in_flight()) + "\n" : "") +
                    (live.status == 200 ? "[+] loops: ok\n" : "[-] " + live.body) + dependencies_.lines();
@@ -261,6 +306,7 @@ void Service::drain(const std::stop_token& hurry) {
   for (std::size_t loop = 0; loop < settings_.threads; ++loop) health_.forget("loop-" + std::to_string(loop));
   worker_->cut();
   relay_->end();
+  if (spans_) spans_->end(kFlush);
   sluice::log::info("drained");
 }
 

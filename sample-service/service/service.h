@@ -18,6 +18,7 @@
 #include "sample-service/service/dependencies.h"
 #include "sample-service/service/settings.h"
 #include "sample-service/store/store_clock.h"
+#include "sample-service/telemetry/exporter.h"
 #include "sample-service/trust/receivers.h"
 #include "sample-service/trust/token.h"
 #include "sample-service/wake/wake.h"
@@ -28,9 +29,9 @@ namespace courier {
 // What the drill build adds; the release build passes none, and no code of it is in its binary.
 struct Extras {
   std::function<sluice::http::Handler(sluice::http::Handler)> wrap = nullptr;  // around the data port's handler
-  bool active = false;                                                         // fault_injection_active
-  bool never_ready = false;
-  bool exit_on_term = false;  // no drain at all
+  std::function<bool()> active = nullptr;                                      // fault_injection_active; asked each second
+  std::string unready{};                                                       // why it never is ready; empty: it is
+  bool exit_on_term = false;                                                   // no drain at all
 };
 
 class Service {
@@ -55,20 +56,25 @@ class Service {
   Expected<void> listen(const Extras& extras);
   void wait(Duration length, const std::stop_token& hurry);
   void keep_house();  // each second on a thread of the executor
+  void look_at_faults();
   void look_at_queue();
   void look_at_database();
+  sluice::metrics::Gauge loop_lag(const std::string& loop);
   void ticked(std::size_t loop, Duration late);
   std::string late_loop() const;
-  sluice::http::Response admin(const std::string& path, const std::string& query);
+  sluice::http::Response admin(const sluice::http::IncomingRequest& in);
+  sluice::http::Response metrics(const sluice::http::IncomingRequest& in);
 
   Settings settings_;
   Random random_;
+  std::function<bool()> faults_{};
   sluice::SystemClock machine_clock_;
   StoreClock clock_{machine_clock_};
   sluice::metrics::Registry metrics_;
   sluice::telemetry::Health health_{clock_};
   Dependencies dependencies_;
   TokenRing tokens_;
+  std::unique_ptr<SpanExporter> spans_;  // null: nothing is traced
   Meter meter_{metrics_};
   Edge edge_;
   std::vector<std::atomic<long long>> last_tick_;  // of each loop, monotonic milliseconds

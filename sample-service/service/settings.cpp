@@ -15,6 +15,8 @@ namespace {
 using sluice::Error;
 using sluice::fail;
 
+constexpr double kTraceRatio = 0.1;
+
 // Reads variables one after the other and keeps the first error.
 class Reader {
  public:
@@ -69,6 +71,16 @@ std::vector<std::string> split(const std::string& list) {
     begin = end + 1;
   }
   return parts;
+}
+
+void read_traces(Reader& read, Settings& settings) {
+  read.text("OTEL_EXPORTER_OTLP_ENDPOINT", settings.collector);
+  if (!settings.collector.empty()) {
+    const auto url = sluice::http::parse_url(settings.collector);
+    if (!url) read.keep(fail("OTEL_EXPORTER_OTLP_ENDPOINT", url.error()).value());
+  }
+  settings.edge.trace_ratio = kTraceRatio;
+  read.number<double>("OTEL_TRACES_SAMPLER_ARG", settings.edge.trace_ratio, 0, 1);
 }
 
 void read_role(Reader& read, Settings& settings) {
@@ -171,6 +183,7 @@ Expected<Settings> read_settings(const Environment& environment) {
     read.keep(fail(Error::Kind::Invalid, "COURIER_CACHE_TTL: must be longer than 0s; COURIER_CACHE_BYTES=0 turns the cache off").value());
   }
   read.text("COURIER_REDIS_CACHE", settings.redis_cache);
+  read_traces(read, settings);
   read.text("COURIER_ENDPOINT", settings.endpoints.default_endpoint);
   read.number<std::size_t>("COURIER_WORKERS", settings.worker.threads, 0, 64);
   read.duration("COURIER_DRAIN", settings.lame_duck);

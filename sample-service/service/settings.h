@@ -41,6 +41,7 @@ struct Settings {
   EndpointPolicy endpoints{};
   ReceiverPolicy receivers{};  // beside what follows from `endpoints`
   WorkerOptions worker{};
+  std::string collector{};  // of traces: ExporterOptions::endpoint; empty: none are made. Their share is edge.trace_ratio
 
   // Drain: unready but serving, then closing connections after each answer, then the rest of the running requests.
   Duration lame_duck{5'000};

@@ -21,6 +21,7 @@ TEST(Settings, AnEmptyEnvironmentIsEnough) {
   EXPECT_EQ(settings->admin_port, 9090);
   EXPECT_EQ(settings->lame_duck, Duration(5'000));
   EXPECT_FALSE(settings->identity.version.empty());
+  EXPECT_EQ(settings->collector, "") << "nothing is traced";
 }
 
 TEST(Settings, VariablesReplaceTheDefaults) {
@@ -32,7 +33,9 @@ TEST(Settings, VariablesReplaceTheDefaults) {
                               {"COURIER_CACHE_TTL", "1s"},
                               {"COURIER_REDIS_CACHE", "redis://cache"},
                               {"COURIER_ENDPOINTS_ALLOWED", "http://a:8080/,https://b"},
-                              {"COURIER_ENDPOINT", "http://sink/x"}});
+                              {"COURIER_ENDPOINT", "http://sink/x"},
+                              {"OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318"},
+                              {"OTEL_TRACES_SAMPLER_ARG", "0.25"}});
   ASSERT_TRUE(settings) << settings.error().message;
   EXPECT_EQ(settings->identity.version, "v2");
   EXPECT_EQ(settings->identity.pod, "courier-1");
@@ -41,6 +44,8 @@ TEST(Settings, VariablesReplaceTheDefaults) {
   EXPECT_EQ(settings->cache_bytes, 0U);
   EXPECT_EQ(settings->cache_ttl, Duration(1'000));
   EXPECT_EQ(settings->redis_cache, "redis://cache");
+  EXPECT_EQ(settings->collector, "http://collector:4318");
+  EXPECT_EQ(settings->edge.trace_ratio, 0.25);
   EXPECT_EQ(settings->endpoints.allowed, (std::vector<std::string>{"http://a:8080", "https://b"}));
 }
 
@@ -52,6 +57,8 @@ TEST(Settings, AWrongValueIsNamedWithItsVariable) {
                                                                       {"COURIER_ENDPOINT", "sink"},
                                                                       {"COURIER_ENDPOINTS_ALLOWED", "a"},
                                                                       {"COURIER_AUTH", "maybe"},
+                                                                      {"OTEL_EXPORTER_OTLP_ENDPOINT", "collector"},
+                                                                      {"OTEL_TRACES_SAMPLER_ARG", "1.5"},
                                                                       {"COURIER_LIMIT_INTAKE", "-1"},
                                                                       {"COURIER_ADDRESSES_ALLOWED", "10.0.0.0/40"},
                                                                       {"COURIER_READY_NEEDS_DATABASE", "1"}}) {

@@ -31,6 +31,7 @@ TEST_P(DeliveriesContract, ALoanHasAllThatADeliveryNeeds) {
   EXPECT_EQ(loans[0].payload, "{\"n\":\"m\"}");
   EXPECT_EQ(loans[0].secret, "s3cret");
   EXPECT_EQ(loans[0].traceparent, "00-trace");
+  EXPECT_EQ(loans[0].received, at(1'000));
   EXPECT_EQ(loans[0].receiver, "hook");
   EXPECT_EQ(loans[0].lease_until, at(11'000));
   EXPECT_EQ(loans[0].delivery.attempts, 1);

@@ -51,6 +51,27 @@ TEST_P(EndpointsContract, AChangeNeedsTheVersionThatIsThere) {
   EXPECT_TRUE(store->delete_endpoint("default", "e1", 2, at(8'000)).error().is(Error::Kind::NotFound));
 }
 
+TEST_P(EndpointsContract, OldSecretsAreKeptAndLentWithTheDelivery) {
+  Endpoint endpoint = make_endpoint("e1");
+  EXPECT_TRUE(endpoint.old_secrets.empty());
+  endpoint.secret = "new";
+  endpoint.old_secrets = {{"s3cret", at(9'000)}, {"older", at(8'000)}};
+  ASSERT_TRUE(store->update_endpoint(endpoint));
+  const auto read = store->endpoint("default", "e1");
+  ASSERT_TRUE(read) << read.error().message;
+  ASSERT_EQ(read->old_secrets.size(), 2U);
+  EXPECT_EQ(read->old_secrets[0].secret, "s3cret");
+  EXPECT_EQ(read->old_secrets[0].until, at(9'000));
+  EXPECT_EQ(store->endpoints("default", {})->items.at(0).old_secrets.size(), 2U);
+  ASSERT_TRUE(store->intake(once("a"), message("a"), "", ""));
+  const auto loans = claim("e1", at(1'000));
+  ASSERT_EQ(loans.size(), 1U);
+  EXPECT_EQ(loans[0].secret, "new");
+  ASSERT_EQ(loans[0].old_secrets.size(), 2U);
+  EXPECT_EQ(loans[0].old_secrets[1].secret, "older");
+  EXPECT_EQ(loans[0].old_secrets[1].until, at(8'000));
+}
+
 TEST_P(EndpointsContract, OfConcurrentChangesOneWins) {
   const Endpoint endpoint = make_endpoint("e1");
   std::atomic<int> won{0};

@@ -14,11 +14,12 @@ namespace courier {
 // Thread-safe. Without a registry only slow statements are logged.
 class Observer {
  public:
-  Observer(sluice::metrics::Registry* metrics, sluice::Duration slow) : metrics_(metrics), slow_(slow) {}
+  Observer(sluice::metrics::Registry* metrics, sluice::Duration slow);
 
   // dependency_request_duration_seconds{dependency="database",op,outcome}
   void operation(const std::string& op, bool ok, std::chrono::nanoseconds took);
-  // Logged and counted in db_slow_queries_total{query} when it took longer than `slow`. Never logs parameters.
+  // Logged and counted in db_slow_queries_total{query}, which is there from the start, when it took longer than `slow`. Never logs
+  // parameters.
   void statement(const std::string& query, std::chrono::nanoseconds took);
   // db_pool_connections{state}: in_use, idle and max.
   void pool(std::size_t in_use, std::size_t idle, std::size_t max);
@@ -26,6 +27,8 @@ class Observer {
   void waited(std::chrono::nanoseconds took);
 
  private:
+  void slow_queries(const std::string& query, double more = 0);
+
   sluice::metrics::Registry* const metrics_;
   const sluice::Duration slow_;
   std::mutex mutex_;

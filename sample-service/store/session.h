@@ -11,6 +11,7 @@
 
 #include "common/core/error.h"
 #include "common/core/time.h"
+#include "sample-service/store/statement_name.h"
 
 namespace courier {
 
@@ -18,6 +19,7 @@ using sluice::Duration;
 using sluice::Expected;
 
 struct Statement {
+  Statement(StatementName short_name, std::string sql) : name(short_name.text), text(std::move(sql)) {}
   std::string name;  // for metrics and logs, and unique: it is what a prepared statement is known by
   std::string text;
 };

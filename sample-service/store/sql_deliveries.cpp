@@ -75,6 +75,8 @@ Loan SqlStore::loan_of(const Row& row) {
   loan.lane = static_cast<Lane>(row.number(11));
   loan.lease_until = from_sql(row.number(12));
   loan.fence = row.number(13);
+  loan.old_secrets = old_secrets_of(row.text(14));
+  loan.received = from_sql(row.number(15));
   return loan;
 }
 

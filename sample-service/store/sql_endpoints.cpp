@@ -8,19 +8,20 @@ namespace {
 using sluice::Error;
 using sluice::fail;
 
-#define COURIER_ENDPOINT_COLUMNS_SQL "id, tenant, url, secret, topics, state, max_inflight, version, created, updated"
+#define COURIER_ENDPOINT_COLUMNS_SQL "id, tenant, url, secret, topics, state, max_inflight, version, created, updated, old_secrets"
 
 // Locks the tenant in PostgreSQL (a row that is updated), so that two callers cannot both create the last one allowed.
 const Statement kLockTenant{"endpoint_tenant", "UPDATE tenants SET name = name WHERE id = $1"};
 const Statement kCount{"endpoint_count", "SELECT count(*) FROM endpoints WHERE tenant = $1"};
 const Statement kCreate{"endpoint_create",
-                        "INSERT INTO endpoints (" COURIER_ENDPOINT_COLUMNS_SQL ") VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $8)"};
+                        "INSERT INTO endpoints (" COURIER_ENDPOINT_COLUMNS_SQL ") VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $8, '')"};
 const Statement kGet{"endpoint", "SELECT " COURIER_ENDPOINT_COLUMNS_SQL " FROM endpoints WHERE id = $1 AND tenant = $2"};
 const Statement kList{"endpoints",
                       "SELECT " COURIER_ENDPOINT_COLUMNS_SQL " FROM endpoints WHERE tenant = $1 AND id < $2 ORDER BY id DESC LIMIT $3"};
-const Statement kUpdate{"endpoint_update",
-                        "UPDATE endpoints SET url = $4, secret = $5, topics = $6, state = $7, max_inflight = $8, updated = $9, "
-                        "version = version + 1 WHERE id = $1 AND tenant = $2 AND version = $3 RETURNING " COURIER_ENDPOINT_COLUMNS_SQL};
+const Statement kUpdate{
+    "endpoint_update",
+    "UPDATE endpoints SET url = $4, secret = $5, topics = $6, state = $7, max_inflight = $8, updated = $9, old_secrets = $10, "
+    "version = version + 1 WHERE id = $1 AND tenant = $2 AND version = $3 RETURNING " COURIER_ENDPOINT_COLUMNS_SQL};
 const Statement kDelete{"endpoint_delete",
                         "DELETE FROM endpoints WHERE id = $1 AND tenant = $2 AND ($3 = 0 OR version = $3) RETURNING version"};
 const Statement kNotice{"endpoint_notice", "INSERT INTO outbox (kind, reference, created) VALUES (1, $1, $2)"};
@@ -56,7 +57,8 @@ Endpoint endpoint_of(const Row& row) {
           static_cast<int>(row.number(6)),
           row.number(7),
           from_sql(row.number(8)),
-          from_sql(row.number(9))};
+          from_sql(row.number(9)),
+          old_secrets_of(row.text(10))};
 }
 
 sluice::Unexpected unknown(const std::string& id) { return fail(Error::Kind::NotFound, "there is no endpoint '" + id + "'"); }
@@ -123,9 +125,10 @@ Expected<Slice<Endpoint>> SqlStore::endpoints(const std::string& tenant, const P
 
 Expected<Endpoint> SqlStore::update_endpoint(const Endpoint& endpoint) {
   return in_transaction("update_endpoint", Repeat::No, [&](Session& session) -> Expected<Endpoint> {
-    const auto done = session.run(
-        kUpdate, {endpoint.id, endpoint.tenant, endpoint.version, endpoint.url, endpoint.secret, text_of(endpoint.topics),
-                  static_cast<long long>(endpoint.state), static_cast<long long>(endpoint.max_inflight), to_sql(endpoint.updated)});
+    const auto done =
+        session.run(kUpdate, {endpoint.id, endpoint.tenant, endpoint.version, endpoint.url, endpoint.secret, text_of(endpoint.topics),
+                              static_cast<long long>(endpoint.state), static_cast<long long>(endpoint.max_inflight),
+                              to_sql(endpoint.updated), to_text(endpoint.old_secrets)});
     if (!done) return tl::make_unexpected(done.error());
     if (done->rows.empty()) return missed(session, endpoint.tenant, endpoint.id, endpoint.version);
     Endpoint updated = endpoint_of(done->rows.front());

@@ -57,7 +57,9 @@ struct Loan {
   Delivery delivery{};  // attempts counts this one
   std::string payload{};
   std::string traceparent{};
-  std::string secret{};    // of the endpoint
+  Time received{};       // of the message
+  std::string secret{};  // of the endpoint
+  std::vector<OldSecret> old_secrets{};
   std::string receiver{};  // see Backlog
   Lane lane = Lane::Normal;
   Time lease_until{};
@@ -133,13 +135,13 @@ class Store {
 
   // --- endpoints ---
 
-  // At most kMaxEndpoints of a tenant. Stores version 1. Errors: Exists (the id), Forbidden (one too many), Invalid (no
-  // such tenant).
+  // At most kMaxEndpoints of a tenant. Stores version 1, without old secrets. Errors: Exists (the id), Forbidden (one too many), Invalid
+  // (no such tenant).
   virtual Expected<Endpoint> create_endpoint(const Endpoint& endpoint) = 0;
   // NotFound names the id.
   virtual Expected<Endpoint> endpoint(const std::string& tenant, const std::string& id) = 0;
   virtual Expected<Slice<Endpoint>> endpoints(const std::string& tenant, const Page& page) = 0;
-  // Replaces url, secret, topics, state, max_inflight and updated of the endpoint that has `endpoint.version`, and returns
+  // Replaces url, secret, old_secrets, topics, state, max_inflight and updated of the endpoint that has `endpoint.version`, and returns
   // it with the next version. Errors: NotFound; Conflict (it has another version by now, which the message names).
   virtual Expected<Endpoint> update_endpoint(const Endpoint& endpoint) = 0;
   // version 0: whichever it has. What waits for it is given up by the workers. Errors: NotFound; Conflict, as above.

@@ -190,7 +190,7 @@ void Receivers::report(Receiver& receiver, const Expected<Response>& answer, Dur
   const char* outcome = cut ? "cut" : refused ? "refused" : !answer ? "unreachable" : works ? "answered" : "failed";
   parts_.metrics
       .histogram("dependency_request_duration_seconds", "How long calls to what courier depends on took.",
-                 sluice::metrics::request_duration_bounds(), {{"dependency", "receiver"}, {"op", "deliver"}, {"outcome", outcome}})
+                 sluice::metrics::dependency_duration_bounds(), {{"dependency", "receiver"}, {"op", "deliver"}, {"outcome", outcome}})
       .observe(sluice::seconds(took));
   const Duration now = parts_.clock.monotonic();
   const std::lock_guard lock(receiver.mutex);

@@ -22,17 +22,18 @@ constexpr const char* kLeftAlone = "30000";
 constexpr std::chrono::seconds kAdoptEvery{30};
 constexpr std::chrono::milliseconds kNotHungry{20};
 constexpr std::chrono::milliseconds kReconnect{500};
+constexpr std::chrono::milliseconds kLook{1'000};
 
 class RedisWake final : public Wake {
  public:
   RedisWake(RedisOptions options, const RedisAddress& address, Sleeper sleeper)
       : options_(std::move(options)), sleeper_(std::move(sleeper)), sender_(address), receiver_(address) {
-    if (sleeper_.wake) thread_ = std::jthread([this](const std::stop_token& stop) { receive(stop); });
+    thread_ = std::jthread([this](const std::stop_token& stop) { receive(stop); });
   }
   ~RedisWake() override {
-    if (!thread_.joinable()) return;
     thread_.request_stop();
     thread_.join();
+    if (!sleeper_.wake) return;
     // What it had read and not removed yet was only hints.
     (void)receiver_.run({"XGROUP", "DELCONSUMER", options_.stream, kGroup, options_.consumer});
   }
@@ -73,30 +74,54 @@ class RedisWake final : public Wake {
     bool complained = false;
     bool has_group = false;
     steady_clock::time_point adopt{};
+    steady_clock::time_point look{};
     while (!stop.stop_requested()) {
-      if (sleeper_.hungry && !sleeper_.hungry()) {
-        pause(kNotHungry);
+      const bool listens = sleeper_.wake != nullptr;
+      Expected<void> done;
+      if (!listens || (sleeper_.hungry && !sleeper_.hungry())) {
+        // Who does not read has to ask whether the broker is there.
+        if (steady_clock::now() >= look) {
+          done = ping();
+          tell_up(done, complained);
+          has_group = has_group && done;
+          look = steady_clock::now() + (done ? kLook : kReconnect);
+        }
+        pause(listens ? kNotHungry : kReconnect);
         continue;
       }
-      Expected<void> done;
-      if (!has_group) done = make_group();
+      if (!has_group) {
+        done = make_group();
+        if (done) tell_up(done, complained);  // reading may wait for half a second
+      }
       has_group = done.has_value();
       if (done && steady_clock::now() >= adopt) {
         done = adopt_left_alone();
         adopt = steady_clock::now() + kAdoptEvery;
       }
       if (done) done = read();
+      tell_up(done, complained);
       if (!done) {
         has_group = false;  // it may have been emptied, or another one
-        if (!complained)
-          sluice::log::warn("the broker cannot be used; workers look for work by themselves", {{"error", to_string(done.error())}});
         pause(kReconnect);
-      } else if (complained) {
-        sluice::log::info("the broker is back");
       }
-      complained = !done;
-      if (options_.metrics) options_.metrics->gauge("broker_up", "1 while wake-ups can be received.").set(done ? 1 : 0);
     }
+  }
+
+  // complained: whether the log has the broker as away.
+  void tell_up(const Expected<void>& found, bool& complained) {
+    if (!found && !complained) {
+      sluice::log::warn("the broker cannot be used; workers look for work by themselves", {{"error", to_string(found.error())}});
+    } else if (found && complained) {
+      sluice::log::info("the broker is back");
+    }
+    complained = !found;
+    if (options_.metrics) options_.metrics->gauge("broker_up", "1 while the broker of wake-ups answers.").set(found ? 1 : 0);
+  }
+
+  Expected<void> ping() {
+    const auto answer = receiver_.run({"PING"});
+    if (!answer) return tl::make_unexpected(answer.error());
+    return {};
   }
 
   Expected<void> make_group() {
@@ -142,7 +167,8 @@ class RedisWake final : public Wake {
     if (!options_.metrics) return;
     options_.metrics
         ->histogram("dependency_request_duration_seconds", "How long operations of what courier depends on took.",
-                    sluice::metrics::request_duration_bounds(), {{"dependency", "broker"}, {"op", op}, {"outcome", ok ? "ok" : "failed"}})
+                    sluice::metrics::dependency_duration_bounds(),
+                    {{"dependency", "broker"}, {"op", op}, {"outcome", ok ? "ok" : "failed"}})
         .observe(std::chrono::duration<double>(took).count());
   }
 

@@ -37,7 +37,8 @@ struct RedisOptions {
   std::string uri{};       // "redis://[[user]:password@]host[:6379][/database]"
   std::string consumer{};  // this process, unlike all others
   std::string stream = "courier:wake";
-  sluice::metrics::Registry* metrics = nullptr;  // dependency_request_duration_seconds{dependency="broker"}, broker_up
+  // dependency_request_duration_seconds{dependency="broker"}; broker_up, which every process keeps, also one that only announces
+  sluice::metrics::Registry* metrics = nullptr;
 };
 
 // A Redis stream with one group, for many processes: each announced job wakes one that is hungry. An entry is removed once

@@ -5,10 +5,12 @@
 
 #include <condition_variable>
 #include <cstdlib>
+#include <future>
 #include <mutex>
 
 #include <gtest/gtest.h>
 
+#include "common/http/raw_server_for_test.h"
 #include "sample-service/wake/redis_connection.h"
 
 namespace courier {
@@ -79,6 +81,39 @@ TEST(RedisAbsent, AnnouncingFailsSoonAndSaysSo) {
   const auto told = (*wake)->announce({"a"});
   ASSERT_FALSE(told);
   EXPECT_TRUE(told.error().is(sluice::Error::Kind::Unavailable)) << told.error().message;
+}
+
+// A Redis that knows PING. What broker_up said when it was asked: after an answer, after it hung up, after the next answer.
+void expect_known(Sleeper sleeper) {
+  sluice::metrics::Registry metrics;
+  const auto up = metrics.gauge("broker_up", "1 while the broker of wake-ups answers.");
+  const auto is_ping = [](sluice::http::testing::RawConnection& peer) { return peer.read_until("PING\r\n").ends_with("PING\r\n"); };
+  std::mutex mutex;
+  std::vector<double> seen;
+  const auto look = [&] {
+    const std::lock_guard lock(mutex);
+    seen.push_back(up.value());
+  };
+  std::promise<void> done;
+  sluice::http::testing::RawServer broker([&](sluice::http::testing::RawConnection& peer, int number) {
+    if (!is_ping(peer)) return;
+    if (number == 1) look();
+    peer.write("+PONG\r\n");
+    if (!is_ping(peer)) return;
+    look();
+    if (number == 1) done.set_value();
+  });
+  const auto wake =
+      redis_wake({.uri = "redis://127.0.0.1:" + std::to_string(broker.port()), .consumer = "me", .metrics = &metrics}, std::move(sleeper));
+  ASSERT_TRUE(wake) << wake.error().message;
+  ASSERT_EQ(done.get_future().wait_for(20s), std::future_status::ready);
+  EXPECT_EQ(seen, (std::vector<double>{1, 0, 1}));
+}
+
+TEST(RedisPing, AProcessThatOnlyAnnouncesKnowsWhetherItIsThere) { expect_known({}); }
+
+TEST(RedisPing, SoDoesOneWhoseWorkersAreAllBusy) {
+  expect_known({[] {}, [] { return false; }});
 }
 
 class RedisWakeUp : public ::testing::TestWithParam<std::string> {

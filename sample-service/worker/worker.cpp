@@ -3,7 +3,6 @@
 #include <chrono>
 
 #include "common/core/backoff.h"
-#include "common/http/trace_context.h"
 #include "common/http/url.h"
 #include "common/telemetry/log.h"
 #include "sample-service/domain/signature.h"
@@ -29,6 +28,7 @@ std::string target_of(const std::string& endpoint) {
 }  // namespace
 
 Worker::Worker(WorkerOptions options, Parts parts) : options_(options), parts_(std::move(parts)), fair_(options.threads) {
+  dead().add(0);
   if (options_.threads == 0) return;
   threads_.emplace_back([this](const std::stop_token& stop) { dispatch(stop); });
   for (std::size_t i = 0; i < options_.threads; ++i) {
@@ -145,7 +145,7 @@ void Worker::run(std::size_t number, const std::stop_token& stop) {
   parts_.health.forget(loop);
 }
 
-sluice::http::Request Worker::request_of(const Loan& loan, std::string& origin) const {
+sluice::http::Request Worker::request_of(const Loan& loan, const Attempt& attempt, std::string& origin) const {
   sluice::http::Request request;
   origin = loan.delivery.url;
   if (auto url = sluice::http::parse_url(loan.delivery.url)) {
@@ -153,19 +153,32 @@ sluice::http::Request Worker::request_of(const Loan& loan, std::string& origin) 
     origin = to_string(*url);
     request.target = target_of(loan.delivery.url);
   }
-  const auto timestamp = std::chrono::duration_cast<std::chrono::seconds>(parts_.clock.now().time_since_epoch()).count();
+  const Time now = parts_.clock.now();
+  const auto timestamp = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
   request.method = "POST";
   request.headers["Content-Type"] = "application/json";
   request.headers["webhook-id"] = loan.delivery.message;
   request.headers["webhook-timestamp"] = std::to_string(timestamp);
-  if (!loan.secret.empty()) request.headers["webhook-signature"] = sign(loan.secret, loan.delivery.message, timestamp, loan.payload);
-  if (const auto parent = sluice::http::parse_traceparent(loan.traceparent)) {
-    request.headers["traceparent"] = sluice::http::next_span(parent, parts_.random).header();
-  }
+  const auto secrets = signing_secrets(loan.secret, loan.old_secrets, now);
+  if (!secrets.empty()) request.headers["webhook-signature"] = sign_with_each(secrets, loan.delivery.message, timestamp, loan.payload);
+  if (attempt.step) request.headers["traceparent"] = attempt.step->header();
   request.body = loan.payload;
   request.deadline = options_.deadline;
   request.max_body = 64 * 1024;
   return request;
+}
+
+Expected<sluice::http::Response> Worker::call(const Loan& loan, const std::stop_token& stop) {
+  const Attempt attempt = begin_attempt(loan, parts_.random);
+  std::string origin;
+  const auto request = request_of(loan, attempt, origin);
+  const auto transport = transport_to(origin);
+  auto answer = transport ? (*transport)->send(request, stop) : tl::make_unexpected(transport.error());
+  if (parts_.spans && attempt.sampled()) {
+    if (auto waited = wait_span(loan, attempt, parts_.random)) parts_.spans->offer(*std::move(waited));
+    parts_.spans->offer(delivery_span(loan, attempt, origin, answer));
+  }
+  return answer;
 }
 
 void Worker::deliver(const Loan& loan, const std::stop_token& stop) {
@@ -183,10 +196,7 @@ void Worker::deliver(const Loan& loan, const std::stop_token& stop) {
       sluice::log::warn("the outcome of a delivery is lost", {{"message_id", loan.delivery.message}, {"error", to_string(stored.error())}});
     return ended(loan, false);
   }
-  std::string origin;
-  const auto request = request_of(loan, origin);
-  const auto transport = transport_to(origin);
-  const auto answer = transport ? (*transport)->send(request, stop) : tl::make_unexpected(transport.error());
+  const auto answer = call(loan, stop);
   if (!answer && answer.error().is(Error::Kind::Cancelled)) {
     finish("cut");
     give_back(loan, parts_.clock.now());
@@ -218,7 +228,7 @@ void Worker::deliver(const Loan& loan, const std::stop_token& stop) {
 void Worker::failed(const Loan& loan, const std::string& error) {
   Expected<void> stored;
   if (loan.delivery.attempts >= options_.max_attempts) {
-    parts_.metrics.counter("job_dead_total", "Deliveries given up.").add();
+    dead().add();
     sluice::log::warn("a delivery was given up",
                       {{"message_id", loan.delivery.message}, {"attempts", loan.delivery.attempts}, {"error", error}});
     stored = parts_.executor.call([&] { return parts_.store.give_up(loan, error); });
@@ -231,6 +241,8 @@ void Worker::failed(const Loan& loan, const std::string& error) {
   if (!stored)
     sluice::log::warn("the outcome of a delivery is lost", {{"message_id", loan.delivery.message}, {"error", to_string(stored.error())}});
 }
+
+sluice::metrics::Counter Worker::dead() { return parts_.metrics.counter("job_dead_total", "Deliveries given up."); }
 
 void Worker::give_back(const Loan& loan, Time due) {
   const auto back = parts_.executor.call([&] { return parts_.store.give_back(loan, due); });

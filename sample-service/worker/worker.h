@@ -25,6 +25,8 @@
 #include "sample-service/domain/message.h"
 #include "sample-service/store/executor.h"
 #include "sample-service/store/store.h"
+#include "sample-service/telemetry/span.h"
+#include "sample-service/worker/attempt.h"
 #include "sample-service/worker/fair.h"
 
 namespace courier {
@@ -51,6 +53,7 @@ class Worker {
     sluice::metrics::Registry& metrics;
     sluice::telemetry::Health& health;
     MakeTransport make_transport;
+    SpanSink* spans = nullptr;  // null: nothing is traced
   };
 
   // threads 0: nothing is delivered here.
@@ -75,8 +78,10 @@ class Worker {
   void extend_leases();
   void run(std::size_t number, const std::stop_token& stop);
   void deliver(const Loan& loan, const std::stop_token& stop);
-  sluice::http::Request request_of(const Loan& loan, std::string& origin) const;
+  sluice::http::Request request_of(const Loan& loan, const Attempt& attempt, std::string& origin) const;
+  Expected<sluice::http::Response> call(const Loan& loan, const std::stop_token& stop);
   void failed(const Loan& loan, const std::string& error);
+  sluice::metrics::Counter dead();
   void give_back(const Loan& loan, Time due);
   void ended(const Loan& loan, bool well);
   Expected<std::shared_ptr<sluice::http::Transport>> transport_to(const std::string& origin);

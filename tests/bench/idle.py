@@ -13,6 +13,7 @@ import time
 from audit_log import LEASES, OTHERS, WATCHES, AuditLog, now
 from figures import Report, table
 from installation import OPERATOR, kubeconfig_of, operator_token
+from process import Process
 from promises import Failure
 from scripted_world import World
 
@@ -37,22 +38,6 @@ class DirectAccess:
     def kubeconfig(self):
         trust = base64.b64encode(self.api.trust.encode()).decode()
         return kubeconfig_of({"server": self.api.server.geturl(), "certificate-authority-data": trust}, {"token": self.token})
-
-
-class Process:
-    """Memory and processor time of a process, as the kernel counts them."""
-
-    def __init__(self, pid):
-        self.pid = pid
-
-    def megabytes(self, field):
-        with open(f"/proc/{self.pid}/status", encoding="utf-8") as file:
-            return next(int(line.split()[1]) / 1024 for line in file if line.startswith(field + ":"))
-
-    def seconds(self):
-        with open(f"/proc/{self.pid}/stat", encoding="utf-8") as file:
-            fields = file.read().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def populate(world, chosen):

@@ -35,8 +35,7 @@ RULES = {
     "NodeHung": lambda now, before: now["up"] == "silent",
     "DatabaseFailing": grew("dependency_request_duration_seconds_count", 'dependency="database"', 'outcome="failed"'),
     "DatabaseSlow": grew("db_slow_queries_total"),
-    # Of nodes that had a broker once: one of role api listens to none, and its gauge stays 0.
-    "BrokerDown": lambda now, before: is_up(now) and now["metrics"].get("broker_up") == 0 and before.get("had_broker", False),
+    "BrokerDown": lambda now, before: is_up(now) and now["metrics"].get("broker_up") == 0,
     "ReceiverFailing": lambda now, before: is_up(now) and total(now, "circuit_state") > 0,
     "ClockOff": lambda now, before: is_up(now) and abs(now["metrics"].get("clock_ahead_seconds", 0)) > 5,
     "Overloaded": grew("http_requests_rejected_total", without=('reason="deadline"', 'reason="quota"')),
@@ -63,7 +62,6 @@ class Watch:
 
     def judge(self, name, now, time):
         before = self.before.get(name, {"up": "none", "metrics": {}})
-        now["had_broker"] = before.get("had_broker", False) or now["metrics"].get("broker_up") == 1
         for rule, holds in RULES.items():
             held = self.held[name, rule] = self.held.get((name, rule), 0) + 1 if holds(now, before) else 0
             if held >= 2:

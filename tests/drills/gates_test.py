@@ -117,8 +117,9 @@ class Alerts(unittest.TestCase):
         self.assertEqual(len(alerts.parse(text)), 3)
         self.assertEqual(alerts.total({"metrics": alerts.parse(text)}, "a", "{id}"), 3)
 
-    def test_a_broker_that_never_was_is_not_down(self):
-        self.assertEqual(self.fired("broker_up 0", "broker_up 0", "broker_up 0"), {})
+    def test_a_broker_is_down_for_whoever_should_have_one(self):
+        self.assertEqual(self.fired("", "", ""), {})
+        self.assertEqual(self.fired("broker_up 0", "broker_up 0", "broker_up 1"), {"BrokerDown": 1})
         self.assertEqual(self.fired("broker_up 1", "broker_up 0", "broker_up 0"), {"BrokerDown": 2})
 
 

@@ -47,10 +47,10 @@ class Refused(Exception):
 
 
 class Client:
-    """Calls to one port of loopback over kept connections; as many at a time as are asked for."""
+    """Calls to one port, usually of loopback, over kept connections; as many at a time as are asked for."""
 
-    def __init__(self, port):
-        self.port, self.idle = port, []
+    def __init__(self, port, host="127.0.0.1"):
+        self.port, self.host, self.idle = port, host, []
 
     async def call(self, method, path, seconds, body=b"", headers=None):
         """(status, body) within so many seconds, or Refused. Never repeats anything by itself."""
@@ -71,7 +71,7 @@ class Client:
                 writer.close()
                 reader = None
         if reader is None:
-            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            reader, writer = await asyncio.open_connection(self.host, self.port)
         try:
             lines = [f"{method} {path} HTTP/1.1", "Host: courier", f"Content-Length: {len(body)}",
                      *(f"{name}: {value}" for name, value in headers.items())]

@@ -27,7 +27,7 @@ using sluice::http::testing::RawServer;
 
 Random counting_random() {
   auto next = std::make_shared<std::atomic<unsigned>>(0);
-  return [next] { return (((*next)++ * 2654435761U) % 1000U) / 1000.0; };
+  return [next] { return (*next)++ * 2654435761U / 0x1p32; };  // 32 bits, as ids want them: no two of them are alike
 }
 
 class CourierService : public ::testing::Test {

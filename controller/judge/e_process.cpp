@@ -6,27 +6,32 @@
 namespace sluice::judge {
 namespace {
 
-struct Grid {
+// What a prior comes to, worked out once.
+struct Bets {
   std::array<double, HarmProcess::kEffects> odds{};
   std::array<double, HarmProcess::kEffects> log_weight{};
+  double first_start = 0;
+  double log_staked = 0, log_kept = kLogZero;  // of each tick
 };
 
-Grid make_grid(const Prior& prior) {
-  Grid grid;
+Bets make_bets(const Prior& prior) {
+  Bets bets;
   constexpr int n = HarmProcess::kEffects;
   double sum = 0;
   for (std::size_t j = 0; j < n; ++j) {
-    grid.odds[j] = prior.lowest * std::pow(prior.highest / prior.lowest, static_cast<double>(j) / (n - 1));
-    sum += std::pow(grid.odds[j], -prior.decay);
+    bets.odds[j] = prior.lowest * std::pow(prior.highest / prior.lowest, static_cast<double>(j) / (n - 1));
+    sum += std::pow(bets.odds[j], -prior.decay);
   }
-  for (std::size_t j = 0; j < n; ++j) grid.log_weight[j] = -prior.decay * std::log(grid.odds[j]) - std::log(sum);
-  return grid;
+  for (std::size_t j = 0; j < n; ++j) bets.log_weight[j] = -prior.decay * std::log(bets.odds[j]) - std::log(sum);
+  bets.first_start = prior.first_start;
+  bets.log_staked = std::log(prior.stake);
+  if (prior.stake < 1) bets.log_kept = std::log(1 - prior.stake);
+  return bets;
 }
 
-const Grid& grid(Effects effects) {
-  static const std::array kGrids{make_grid(prior(Effects::Failures)), make_grid(prior(Effects::Latency)),
-                                 make_grid(prior(Effects::Design))};
-  return kGrids[static_cast<std::size_t>(effects)];
+const Bets& bets_on(Effects effects) {
+  static const std::array kAll{make_bets(prior(Effects::Failures)), make_bets(prior(Effects::Latency)), make_bets(prior(Effects::Design))};
+  return kAll[static_cast<std::size_t>(effects)];
 }
 
 double log_start_share(double first_start, int tick, int max_ticks) {
@@ -63,16 +68,14 @@ std::array<double, HarmProcess::kEffects> added_to_outage(const std::array<doubl
 void update(HarmProcess& process, const HarmTest& test, const Counts& canary, const Counts& baseline, double p0_hat, double phi,
             double usual) {
   if (!informs(test.limit, canary, baseline)) return;
-  const Grid& effects = grid(test.effects);
-  const Prior bets = prior(test.effects);
-  const double log_staked = std::log(bets.stake), log_kept = bets.stake < 1 ? std::log(1 - bets.stake) : kLogZero;
+  const Bets& bets = bets_on(test.effects);
   std::array<double, HarmProcess::kEffects> gain, weighted;
-  const auto odds = usual < p0_hat ? added_to_outage(effects.odds, test.limit, usual, p0_hat) : effects.odds;
+  const auto odds = usual < p0_hat ? added_to_outage(bets.odds, test.limit, usual, p0_hat) : bets.odds;
   log_e(test.limit, canary, baseline, p0_hat, odds, gain);
   const double log_start = log_start_share(bets.first_start, process.ticks, test.max_ticks);
   for (std::size_t j = 0; j < gain.size(); ++j) {
-    process.log_a[j] = log_add(process.log_a[j], log_start) + log_add(log_staked + gain[j] / phi, log_kept);
-    weighted[j] = effects.log_weight[j] + process.log_a[j];
+    process.log_a[j] = log_add(process.log_a[j], log_start) + log_add(bets.log_staked + gain[j] / phi, bets.log_kept);
+    weighted[j] = bets.log_weight[j] + process.log_a[j];
   }
   ++process.ticks;
   const double started = log_sum(weighted);

@@ -52,13 +52,32 @@ Situation calibrated(Situation s) {
   return s;
 }
 
+// Over several settings: how many times the fewest ticks the judge took, beside what is printed.
+struct Took {
+  double log_sum = 0, log_slow = 0;
+  int count = 0;
+
+  // `ticks` are sorted. The ratio of the median to the forecast.
+  double add(const Situation& s, const std::vector<double>& ticks, double weight, double ratio) {
+    const double forecast = *seconds_to_fail(s, weight, ratio) / s.tick_seconds;
+    const double median = ticks[ticks.size() / 2] / forecast, slow = ticks[ticks.size() * 19 / 20] / forecast;
+    log_sum += std::log(median * s.efficiency().fail);
+    log_slow += std::log(slow * s.efficiency().fail);
+    ++count;
+    return median;
+  }
+  void expect(const Efficiency& printed) const {
+    EXPECT_NEAR(std::exp(log_sum / count), printed.fail, 0.1 * printed.fail);
+    EXPECT_NEAR(std::exp(log_slow / count), printed.fail_slow, 0.1 * printed.fail_slow);
+  }
+};
+
 TEST(Outlook, ItsTimesAreThoseTheJudgeNeeds) {
   struct Setting {
     double rate, base, weight, ratio;
   };
   for (const bool is_calibrated : {true, false}) {
-    double log_sum = 0, log_slow = 0;
-    int count = 0;
+    Took took;
     for (const Setting& x : {Setting{50, 0.01, 0.1, 2},
                              {50, 0.001, 0.1, 5},
                              {500, 0.001, 0.1, 2},
@@ -70,19 +89,12 @@ TEST(Outlook, ItsTimesAreThoseTheJudgeNeeds) {
                              {5, 0.01, 0.25, 3}}) {
       Situation s = situation(x.rate, x.base);
       if (is_calibrated) s = calibrated(s);
-      const auto ticks = simulated(s, x.weight, x.ratio, 200);
-      const double forecast = *seconds_to_fail(s, x.weight, x.ratio) / s.tick_seconds;
-      const double median = ticks[ticks.size() / 2] / forecast, slow = ticks[ticks.size() * 19 / 20] / forecast;
+      const double median = took.add(s, simulated(s, x.weight, x.ratio, 200), x.weight, x.ratio);
       const std::string where = ::testing::PrintToString(std::vector<double>{x.rate, x.base, x.weight, x.ratio});
       EXPECT_GT(median, 0.7) << where;
       EXPECT_LT(median, 1.4) << where;
-      log_sum += std::log(median * s.efficiency().fail);
-      log_slow += std::log(slow * s.efficiency().fail);
-      ++count;
     }
-    const Efficiency printed = is_calibrated ? kCalibrated : kUncalibrated;
-    EXPECT_NEAR(std::exp(log_sum / count), printed.fail, 0.1 * printed.fail);
-    EXPECT_NEAR(std::exp(log_slow / count), printed.fail_slow, 0.1 * printed.fail_slow);
+    took.expect(is_calibrated ? kCalibrated : kUncalibrated);
   }
 }
 
@@ -139,24 +151,16 @@ TEST(Outlook, TheTimesOfALatencyDistributionAreThoseTheJudgeNeeds) {
     double rate, weight, ratio;
   };
   for (const bool is_calibrated : {true, false}) {
-    double log_sum = 0, log_slow = 0;
-    int count = 0;
+    Took took;
     for (const Setting& x : {Setting{5, 0.1, 1.5}, {5, 0.25, 1.3}, {50, 0.05, 1.2}, {50, 0.5, 1.15}, {5, 0.1, 2}}) {
       Situation s = latency_situation(x.rate);
       if (is_calibrated) s = calibrated(s);
-      const auto ticks = simulated_latency(s, x.weight, x.ratio, 80);
-      const double forecast = *seconds_to_fail(s, x.weight, x.ratio) / s.tick_seconds;
-      const double median = ticks[ticks.size() / 2] / forecast, slow = ticks[ticks.size() * 19 / 20] / forecast;
+      const double median = took.add(s, simulated_latency(s, x.weight, x.ratio, 80), x.weight, x.ratio);
       const std::string where = ::testing::PrintToString(std::vector<double>{x.rate, x.weight, x.ratio});
       EXPECT_GT(median, 0.6) << where;
       EXPECT_LT(median, 1.6) << where;
-      log_sum += std::log(median * s.efficiency().fail);
-      log_slow += std::log(slow * s.efficiency().fail);
-      ++count;
     }
-    const Efficiency printed = is_calibrated ? kCalibratedLatency : kUncalibratedLatency;
-    EXPECT_NEAR(std::exp(log_sum / count), printed.fail, 0.1 * printed.fail);
-    EXPECT_NEAR(std::exp(log_slow / count), printed.fail_slow, 0.1 * printed.fail_slow);
+    took.expect(is_calibrated ? kCalibratedLatency : kUncalibratedLatency);
     // Uncalibrated, the first estimate of clumpiness weighs more the fewer ticks it takes.
     for (const double rate : {10, 50}) {
       Situation s = latency_situation(rate);

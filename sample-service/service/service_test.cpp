@@ -68,6 +68,12 @@ class CourierService : public ::testing::Test {
                const sluice::http::Headers& headers = {}) {
     return send(*client, method, target, body, headers);
   }
+  // The answer to the creation of an endpoint that delivers to this receiver.
+  Response start_with_endpoint(const RawServer& receiver) {
+    settings.endpoints.allowed = {receiver.url()};
+    start();
+    return ask("POST", "/v1/endpoints", R"({"url": ")" + receiver.url() + R"(/hook"})");
+  }
   // Asks until the message has ended; every request waits for an answer of the store, so this does not spin.
   json ended(const std::string& location) {
     const auto give_up = std::chrono::steady_clock::now() + 20s;
@@ -544,17 +550,20 @@ std::string signature(const std::string& secret, const std::string& id, const st
   return "v1," + base64(hmac_sha256(*from_base64(secret.substr(6)), id + "." + timestamp + "." + body));
 }
 
+// A receiver that keeps the heads of the first deliveries, each with a body of so many bytes.
+RawServer::Script keep_heads(std::vector<std::promise<std::string>>& delivered, std::size_t bytes) {
+  return [&delivered, bytes](RawConnection& peer, int number) {
+    std::string head = peer.read_head();
+    peer.read_exactly(bytes);
+    if (number < static_cast<int>(delivered.size())) delivered[static_cast<std::size_t>(number)].set_value(std::move(head));
+    peer.write("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
+  };
+}
+
 TEST_F(CourierService, ADeliveryIsSignedWithTheSecretThatHoldsWhenItIsSent) {
   std::vector<std::promise<std::string>> delivered(2);
-  RawServer sink([&](RawConnection& peer, int number) {
-    std::string head = peer.read_head();
-    peer.read_exactly(7);
-    if (number < 2) delivered[static_cast<std::size_t>(number)].set_value(std::move(head));
-    peer.write("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
-  });
-  settings.endpoints.allowed = {sink.url()};
-  start();
-  const Response created = ask("POST", "/v1/endpoints", R"({"url": ")" + sink.url() + R"(/hook"})");
+  RawServer sink(keep_heads(delivered, 7));
+  const Response created = start_with_endpoint(sink);
   ASSERT_EQ(created.status, 201) << created.body;
   const auto verify = [&](std::size_t number, const std::string& secret) {
     const std::string id = json::parse(post(R"({"payload":{"n":1}})", std::to_string(number)).body)["id"];
@@ -570,15 +579,8 @@ TEST_F(CourierService, ADeliveryIsSignedWithTheSecretThatHoldsWhenItIsSent) {
 
 TEST_F(CourierService, WhileASecretIsRotatedTheReceiverMayKnowEitherOne) {
   std::vector<std::promise<std::string>> delivered(2);
-  RawServer sink([&](RawConnection& peer, int number) {
-    std::string head = peer.read_head();
-    peer.read_exactly(1);
-    if (number < 2) delivered[static_cast<std::size_t>(number)].set_value(std::move(head));
-    peer.write("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
-  });
-  settings.endpoints.allowed = {sink.url()};
-  start();
-  const Response created = ask("POST", "/v1/endpoints", R"({"url": ")" + sink.url() + R"(/hook"})");
+  RawServer sink(keep_heads(delivered, 1));
+  const Response created = start_with_endpoint(sink);
   ASSERT_EQ(created.status, 201) << created.body;
   const std::string location = created.headers.at("Location");
   const std::string old = json::parse(created.body)["secret"];

@@ -172,12 +172,10 @@ class Faults:
         client, begun = small_http.Client(node.port), self.load.now
         with open(filler, "wb", buffering=0) as file:
             while self.load.now < begun + fault["for"]:
-                with contextlib.suppress(OSError):
-                    while True:
-                        file.write(bytes(1024 * 1024))
-                with contextlib.suppress(OSError):
-                    while True:
-                        file.write(bytes(512))
+                for block in (bytes(1024 * 1024), bytes(512)):
+                    with contextlib.suppress(OSError):
+                        while True:
+                            file.write(block)
                 key = f"disk-{taken + refused}"
                 self.load.log.note("invoke", key)
                 try:

@@ -119,9 +119,9 @@ def ticks_of(versions, revision, slo):
         run = (rollout or {}).get("status", {}).get("run")
         if not run or run["revision"] != revision or not run.get("judgedUntil"):
             continue
-        share = next((one.get("canary", 0) for one in run.get("slos", []) if one["name"] == slo), 0)
-        if next((one.get("canaryRequests", 0) for one in run.get("slos", []) if one["name"] == slo), 0) > 0:
-            found[run["judgedUntil"]] = share
+        judged = next((one for one in run.get("slos", []) if one["name"] == slo), {})
+        if judged.get("canaryRequests", 0) > 0:
+            found[run["judgedUntil"]] = judged.get("canary", 0)
     return sorted(found.items())
 
 

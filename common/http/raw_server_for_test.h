@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -65,6 +66,20 @@ class RawConnection {
   }
   void wait_for_close() {
     while (fill()) {}
+  }
+  // A head and, where it says how long it is, the body; empty when the peer closed.
+  std::string read_request() {
+    std::string request = read_head();
+    if (const auto length = request.find("Content-Length:"); length != std::string::npos)
+      request += read_exactly(std::stoul(request.substr(length + 15)));
+    return request;
+  }
+  // Closes, and returns when the peer's system knows of it.
+  void end() {
+    ::shutdown(fd_, SHUT_WR);
+    tcp_info info{};
+    socklen_t size = sizeof info;
+    while (::getsockopt(fd_, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && info.tcpi_state == TCP_FIN_WAIT1) std::this_thread::yield();
   }
 
  private:

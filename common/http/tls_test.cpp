@@ -2,6 +2,8 @@
 
 #include <openssl/ssl.h>
 
+#include <semaphore>
+
 #include "common/http/certificates_for_test.h"
 #include "common/http/raw_server_for_test.h"
 #include "common/http/transport.h"
@@ -56,6 +58,7 @@ class TlsServer {
     const std::lock_guard lock(mutex_);
     return seen_;
   }
+  void wait_for_an_end() { ended_.acquire(); }
 
  private:
   void serve(RawConnection& peer) {
@@ -80,6 +83,8 @@ class TlsServer {
         SSL_write(tls, answer.data(), static_cast<int>(answer.size()));
       }
       SSL_shutdown(tls);
+      peer.end();
+      ended_.release();
     }
     SSL_free(tls);
   }
@@ -87,6 +92,7 @@ class TlsServer {
   SSL_CTX* context_;
   std::mutex mutex_;
   Seen seen_;
+  std::counting_semaphore<> ended_{0};
   RawServer server_;  // last: its threads use what stands above
 };
 
@@ -118,6 +124,16 @@ TEST_F(TlsTransport, TheGivenAuthorityIsTrusted) {
   ASSERT_TRUE(result) << to_string(result.error());
   EXPECT_EQ(result->body, "secret");
   EXPECT_EQ(tls.seen().version, "TLSv1.3");
+}
+
+TEST_F(TlsTransport, AConnectionThatEndedWhileIdleIsReplacedBeforeAnythingIsSent) {
+  TlsServer tls(server, nullptr);
+  const auto transport = *make_transport({.url = tls.url(), .tls = {.ca = authority.certificate}});
+  for (int i = 0; i < 5; ++i) {
+    const auto result = transport->send({.method = "POST", .target = "/", .body = "{}", .deadline = 5s});
+    ASSERT_TRUE(result) << to_string(result.error());
+    tls.wait_for_an_end();
+  }
 }
 
 TEST_F(TlsTransport, AnyOtherAuthorityIsRefusedWithTheReason) {

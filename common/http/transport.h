@@ -3,9 +3,12 @@
 //
 // send() and stream() block the calling thread, which must be one of ours, never a thread of the transport's own pool
 // (they fail with Internal there instead of deadlocking). Both are thread-safe. A request ends at its deadline whatever
-// the server does: slow headers, dribbled bodies and silent connections included. A request on a kept connection that the
-// server closed meanwhile is sent once more on a new one, POST too: it must be harmless when it arrives twice. Redirects
-// are not followed. The body is framed by Content-Length; Connection, Content-Length and Transfer-Encoding are not ours to set.
+// the server does: slow headers, dribbled bodies and silent connections included. Redirects are not followed. The body is framed
+// by Content-Length; Connection, Content-Length and Transfer-Encoding are not ours to set.
+//
+// A kept connection that the server ended before anything was sent on it is replaced. When one ends after that and before an
+// answer, nobody knows whether the server acted: GET and HEAD are sent once more on another connection, all others are an error
+// that says so, and whether to send them again is the caller's to decide (docs/decisions/0020-a-request-is-sent-once.md).
 #pragma once
 
 #include <functional>

@@ -5,14 +5,17 @@
 //  - Its only time-out is an inactivity timer, which dribbled bytes reset and which kills quiet watches: it is set far away.
 //  - It adds the system's authorities to the trusted ones and parses them for each connection: see the end of this file.
 //  - It follows redirects, bearer token and all: switched off.
-//  - It sends a request again when a reused connection turns out to be closed, POST too. Callers must stay correct when a
-//    request arrives twice (names are deterministic; generateName is not used).
+//  - When a kept connection ends without an answer it sends the request once more, whatever the method. Only GET and HEAD may
+//    be; see Body for how it is held off, and refuse_ended() for the connections that ended before anything was sent.
 //  - Bodies go to our own stream buffer, which holds the library when the reader is slow. A single chunk of a chunked body
 //    and the head are buffered by the library as a whole; the deadline bounds them.
 //  - IPv6 literals never connect (it resolves the bracketed text): refused.
+#include <poll.h>
+
 #include <algorithm>
 #include <atomic>
 #include <charconv>
+#include <cstring>
 #include <mutex>
 #include <utility>
 
@@ -47,10 +50,10 @@ boost::asio::io_service& pool() {
   return crossplat::threadpool::shared_instance().service();
 }
 
-// Where the library writes the body to. Only putn is ever called on a response stream.
-class Sink final : public concurrency::streams::details::streambuf_state_manager<uint8_t> {
+// A stream buffer of the library that can do nothing.
+class Buffer : public concurrency::streams::details::streambuf_state_manager<uint8_t> {
  public:
-  explicit Sink(std::shared_ptr<Exchange> exchange) : streambuf_state_manager(std::ios_base::out), exchange_(std::move(exchange)) {}
+  explicit Buffer(std::ios_base::openmode mode) : streambuf_state_manager(mode) {}
   bool can_seek() const override { return false; }
   bool has_size() const override { return false; }
   std::size_t buffer_size(std::ios_base::openmode) const override { return 0; }
@@ -67,15 +70,8 @@ class Sink final : public concurrency::streams::details::streambuf_state_manager
   void release(uint8_t*, std::size_t) override {}
 
  protected:
-  pplx::task<std::size_t> _putn(const uint8_t* data, std::size_t count) override {
-    pplx::task_completion_event<std::size_t> written;
-    const std::string_view piece(reinterpret_cast<const char*>(data), count);
-    if (exchange_->push(piece, [written, count] { written.set(count); })) return pplx::task_from_result(count);
-    return pplx::create_task(written);
-  }
-  pplx::task<int_type> _putc(uint8_t c) override {
-    return _putn(&c, 1).then([c](std::size_t) { return static_cast<int_type>(c); });
-  }
+  pplx::task<std::size_t> _putn(const uint8_t*, std::size_t) override { return pplx::task_from_result<std::size_t>(0); }
+  pplx::task<int_type> _putc(uint8_t) override { return pplx::task_from_result(traits::eof()); }
   pplx::task<bool> _sync() override { return pplx::task_from_result(true); }
   pplx::task<int_type> _bumpc() override { return pplx::task_from_result(traits::eof()); }
   int_type _sbumpc() override { return traits::eof(); }
@@ -87,15 +83,78 @@ class Sink final : public concurrency::streams::details::streambuf_state_manager
   std::size_t _scopy(uint8_t*, std::size_t) override { return 0; }
   uint8_t* _alloc(std::size_t) override { return nullptr; }
   void _commit(std::size_t) override {}
+};
+
+// Where the library writes an answer's body to. Only putn is ever called on a response stream.
+class Sink final : public Buffer {
+ public:
+  explicit Sink(std::shared_ptr<Exchange> exchange) : Buffer(std::ios_base::out), exchange_(std::move(exchange)) {}
+
+ protected:
+  pplx::task<std::size_t> _putn(const uint8_t* data, std::size_t count) override {
+    pplx::task_completion_event<std::size_t> written;
+    const std::string_view piece(reinterpret_cast<const char*>(data), count);
+    if (exchange_->push(piece, [written, count] { written.set(count); })) return pplx::task_from_result(count);
+    return pplx::create_task(written);
+  }
 
  private:
   std::shared_ptr<Exchange> exchange_;
 };
 
+// Where the library reads the body of a request from that must not be sent twice; it may be empty. When a kept connection ended
+// without an answer the library rewinds the body, which nothing else does, and begins again on another connection: by then the
+// request is cancelled, and it looks for that before it sends anything. To say that the body cannot be rewound would end the
+// request too, but leaves a connection that was never made among the kept ones, where it spoils the next request.
+class Body final : public Buffer {
+ public:
+  Body(std::string bytes, pplx::cancellation_token_source cancel)
+      : Buffer(std::ios_base::in), bytes_(std::move(bytes)), cancel_(std::move(cancel)) {}
+  bool can_seek() const override { return true; }
+  pos_type seekpos(pos_type position, std::ios_base::openmode) override {
+    unanswered_ = true;
+    cancel_.cancel();
+    return position;
+  }
+  // It was sent, the connection ended, and that is all that is known.
+  bool unanswered() const { return unanswered_; }
+
+ protected:
+  pplx::task<std::size_t> _getn(uint8_t* to, std::size_t count) override {
+    const std::size_t length = std::min(count, bytes_.size() - read_);
+    std::memcpy(to, bytes_.data() + read_, length);
+    read_ += length;
+    return pplx::task_from_result(length);
+  }
+
+ private:
+  const std::string bytes_;
+  std::size_t read_ = 0;
+  pplx::cancellation_token_source cancel_;
+  std::atomic<bool> unanswered_{false};
+};
+
+// A kept connection has ended before anything was sent on it.
+struct Ended final : std::exception {};
+
+// Called by the library with the connection of each request just before it is written. What comes unasked is no answer to it; with TLS
+// it may be a session ticket, which is read with the answer.
+void refuse_ended(boost::asio::ip::tcp::socket& socket, bool tls) {
+  if (!socket.is_open()) return;  // a new one, which is connected next
+  pollfd look{socket.native_handle(), POLLIN | POLLRDHUP, 0};
+  if (::poll(&look, 1, 0) <= 0) return;
+  if (!tls || (look.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0) throw Ended();
+}
+
+bool may_be_sent_twice(const std::string& method) { return method == "GET" || method == "HEAD"; }
+
+constexpr std::string_view kUnanswered = "the connection ended without an answer; the request may have been received";
+
 Error describe(const std::exception& e) {
   const std::string_view what = e.what();
   // The library tells broken framing only by the text of its exceptions.
   if (what.starts_with("Invalid")) return {Error::Kind::Corrupt, std::string(what), 0, {}};
+  if (what.starts_with("Failed to read HTTP status line")) return {Error::Kind::Unavailable, std::string(kUnanswered), 0, {}};
   return {Error::Kind::Unavailable, std::string(what), 0, {}};
 }
 
@@ -107,6 +166,15 @@ std::optional<Error> outcome(const Task& done) {
   } catch (const std::exception& e) { return describe(e); } catch (...) {
     return Error{Error::Kind::Unavailable, "the request was cut", 0, {}};
   }
+}
+
+template <typename Task>
+bool had_ended(const Task& done) {
+  try {
+    done.get();
+  } catch (const Ended&) { return true; } catch (...) {
+  }
+  return false;
 }
 
 bool is_token(std::string_view text) {
@@ -187,6 +255,15 @@ class CpprestTransport final : public Transport {
     if (tls_) {
       config.set_ssl_context_callback([tls = tls_](boost::asio::ssl::context& context) { tls->apply(context.native_handle()); });
     }
+    using Plain = boost::asio::ip::tcp::socket;
+    using Secured = boost::asio::ssl::stream<Plain&>;
+    // Which of the two it is given on the way to a tunnel is not told, so that kept connections through one are not looked at.
+    if (!tls_) {
+      config.set_nativehandle_options([](web::http::client::native_handle it) { refuse_ended(*static_cast<Plain*>(it), false); });
+    } else if (endpoint.proxy.empty()) {
+      config.set_nativehandle_options(
+          [](web::http::client::native_handle it) { refuse_ended(static_cast<Secured*>(it)->next_layer(), true); });
+    }
     return rest::client::http_client(web::uri(to_string(url_)), config);
   }
 
@@ -195,7 +272,8 @@ class CpprestTransport final : public Transport {
     return request.method + " " + to_string(url_) + std::string(path);
   }
 
-  Expected<rest::http_request> prepare(const Request& request) const {
+  // body: null: as the library has it.
+  Expected<rest::http_request> prepare(const Request& request, const std::shared_ptr<Body>& body) const {
     if (!is_token(request.method)) return fail(Error::Kind::Invalid, "'" + request.method + "' is not an HTTP method");
     const std::string& target = request.target;
     if (!target.starts_with('/') || target.starts_with("//") || target.find('#') != std::string::npos || !web::uri::validate(target)) {
@@ -205,7 +283,12 @@ class CpprestTransport final : public Transport {
     rest::http_request message(request.method);
     message.set_request_uri(web::uri(target));
     message.headers()["User-Agent"] = "sluice";
-    if (!request.body.empty()) message.set_body(std::vector<unsigned char>(request.body.begin(), request.body.end()));
+    if (body) {
+      message.set_body(concurrency::streams::streambuf<uint8_t>(body).create_istream(), request.body.size());
+      if (request.body.empty()) message.headers().remove("Content-Type");  // the library's
+    } else if (!request.body.empty()) {
+      message.set_body(std::vector<unsigned char>(request.body.begin(), request.body.end()));
+    }
     for (const auto& [name, value] : request.headers) {
       const CaseInsensitiveLess less;
       for (const std::string_view framing : {"Content-Length", "Transfer-Encoding", "Connection"}) {
@@ -228,24 +311,37 @@ class CpprestTransport final : public Transport {
     return head;
   }
 
+  // A request on its way.
+  struct Call {
+    rest::client::http_client client;
+    rest::http_request message;
+    std::shared_ptr<Body> body;  // null: may be sent twice
+    std::shared_ptr<Exchange> exchange;
+    pplx::cancellation_token token;
+  };
+
   // On the pool.
-  static void start(rest::client::http_client client, rest::http_request message, std::shared_ptr<Exchange> exchange,
-                    pplx::cancellation_token token) {
-    const auto ended = [exchange](const pplx::task<rest::http_response>& done) { exchange->end(outcome(done)); };
+  static void start(const Call& call) {
+    const auto ended = [exchange = call.exchange](const pplx::task<rest::http_response>& done) { exchange->end(outcome(done)); };
     try {
-      client.request(message, token)
+      rest::client::http_client client = call.client;
+      client.request(call.message, call.token)
           .then(
-              [exchange, ended](const pplx::task<rest::http_response>& answered) {
-                if (const auto error = outcome(answered)) return exchange->end(error);
+              [call, ended](const pplx::task<rest::http_response>& answered) {
+                if (auto error = outcome(answered)) {
+                  if (had_ended(answered)) return start(call);  // that connection is gone; in the end there is a new one
+                  if (call.body && call.body->unanswered()) error->message = kUnanswered;
+                  return call.exchange->end(error);
+                }
                 const rest::http_response response = answered.get();
                 if (response.status_code() / 100 == 1) {
-                  return exchange->end(Error{Error::Kind::Corrupt, "an interim answer that was not asked for", 0, {}});
+                  return call.exchange->end(Error{Error::Kind::Corrupt, "an interim answer that was not asked for", 0, {}});
                 }
-                exchange->head(head_of(response));
+                call.exchange->head(head_of(response));
                 response.content_ready().then(ended, pplx::cancellation_token::none());
               },
               pplx::cancellation_token::none());
-    } catch (const std::exception& e) { exchange->end(describe(e)); }
+    } catch (const std::exception& e) { call.exchange->end(describe(e)); }
   }
 
   // Value: true: the answer ended; false: a callback ended it.
@@ -254,14 +350,14 @@ class CpprestTransport final : public Transport {
     if (pool().get_executor().running_in_this_thread()) {
       return fail(Error::Kind::Internal, label(request) + ": called on a thread of the HTTP library, which would wait for itself");
     }
-    auto message = prepare(request);
+    const pplx::cancellation_token_source cancel;
+    const auto body = may_be_sent_twice(request.method) ? nullptr : std::make_shared<Body>(request.body, cancel);
+    auto message = prepare(request, body);
     if (!message) return tl::make_unexpected(message.error());
 
     auto exchange = std::make_shared<Exchange>(kReadAhead);
-    const pplx::cancellation_token_source cancel;
     message->set_response_stream(concurrency::streams::streambuf<uint8_t>(std::make_shared<Sink>(exchange)).create_ostream());
-    boost::asio::post(pool(),
-                      [client, message = *message, exchange, token = cancel.get_token()] { start(client, message, exchange, token); });
+    boost::asio::post(pool(), [call = Call{client, *message, body, exchange, cancel.get_token()}] { start(call); });
     // Whatever way we leave: the connection of an unfinished exchange is closed, on the pool, and nobody waits for it.
     struct Leave {
       Exchange& exchange;

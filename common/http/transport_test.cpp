@@ -3,6 +3,9 @@
 #include <chrono>
 #include <future>
 #include <latch>
+#include <map>
+#include <mutex>
+#include <semaphore>
 
 #include <gtest/gtest.h>
 
@@ -34,6 +37,65 @@ Request get(std::string target, Duration deadline = 5s) {
 
 std::string answer(const std::string& body) {
   return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+}
+
+// The library gives a connection back a moment after the answer: returns when all that it had to do is done.
+void let_the_library_finish() {
+  for (int i = 0; i < 3; ++i) {
+    std::promise<void> done;
+    testing::run_on_transport_pool([&] { done.set_value(); });
+    done.get_future().wait();
+  }
+}
+
+// Answers the first request on each connection and ends it without an answer when it has read the second one.
+class LosingServer {
+ public:
+  int arrived(const std::string& method_and_target) {
+    const std::lock_guard lock(mutex_);
+    return arrived_[method_and_target];
+  }
+  void lose_no_more() { losing_ = false; }
+  std::string url() const { return server_.url(); }
+
+ private:
+  void serve(RawConnection& peer) {
+    for (int number = 1;; ++number) {
+      const std::string request = peer.read_request();
+      if (request.empty()) return;
+      {
+        const std::lock_guard lock(mutex_);
+        ++arrived_[request.substr(0, request.find(" HTTP/"))];
+      }
+      if (number == 2 && losing_) return;
+      peer.write(answer(""));
+    }
+  }
+
+  std::mutex mutex_;
+  std::map<std::string, int> arrived_;
+  std::atomic<bool> losing_{true};
+  RawServer server_{[this](RawConnection& peer, int) { serve(peer); }};  // last: its threads use what stands above
+};
+
+struct Lost {
+  Expected<Response> result;
+  int arrived = 0;
+};
+// Sends such requests until one was the second on its connection.
+Lost lose(LosingServer& server, Transport& transport, const std::string& method, const std::string& body) {
+  for (int i = 0; i < 50; ++i) {
+    (void)transport.send(get("/before"));
+    let_the_library_finish();
+    Request request = get("/" + std::to_string(i));
+    request.method = method;
+    request.body = body;
+    Lost lost{transport.send(request)};
+    lost.arrived = server.arrived(method + " " + request.target);
+    if (!lost.result || lost.arrived > 1) return lost;
+    let_the_library_finish();
+  }
+  return {fail(Error::Kind::Internal, "no connection was ever used twice")};
 }
 
 void expect_late(Transport& transport, Duration deadline = 300ms) {
@@ -114,6 +176,101 @@ TEST(Transport, AConnectionThatTheServerClosedWhileIdleIsReplaced) {
     const auto result = transport->send(get("/"));
     ASSERT_TRUE(result) << to_string(result.error());
   }
+}
+
+TEST(Transport, WhatServersEndedWhileItWasIdleIsNotUsedForAnything) {
+  for (const std::string method : {"POST", "PUT", "PATCH", "DELETE", "GET"}) {
+    std::atomic<int> arrived{0};
+    std::counting_semaphore<> ended{0};
+    RawServer server([&](RawConnection& peer, int) {
+      if (peer.read_request().empty()) return;
+      ++arrived;
+      peer.write(answer(""));
+      peer.end();
+      ended.release();
+    });
+    auto transport = transport_to(server);
+    for (int i = 0; i < 5; ++i) {
+      Request request = get("/");
+      request.method = method;
+      request.body = method == "POST" ? "body" : "";
+      const auto result = transport->send(request);
+      ASSERT_TRUE(result) << method << ": " << to_string(result.error());
+      ended.acquire();
+      let_the_library_finish();
+    }
+    EXPECT_EQ(arrived, 5) << method;
+  }
+}
+
+TEST(Transport, WhatComesUnaskedOnAKeptConnectionIsNoAnswer) {
+  std::counting_semaphore<> sent{0};
+  RawServer server([&](RawConnection& peer, int number) {
+    if (peer.read_request().empty()) return;
+    peer.write(answer(std::to_string(number)));
+    let_the_library_finish();
+    peer.write("HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n");
+    peer.end();
+    sent.release();
+  });
+  auto transport = transport_to(server);
+  for (int i = 0; i < 3; ++i) {
+    Request request = get("/");
+    request.method = "POST";
+    const auto result = transport->send(request);
+    ASSERT_TRUE(result) << to_string(result.error());
+    EXPECT_EQ(result->status, 200);
+    sent.acquire();
+  }
+}
+
+TEST(Transport, WhatIsNoReadIsSentOnceThoughAKeptConnectionEndsWithoutAnAnswer) {
+  const std::vector<std::pair<std::string, std::string>> requests{{"POST", "{}"},  {"POST", ""},   {"PUT", "{}"},
+                                                                  {"PATCH", "{}"}, {"DELETE", ""}, {"DELETE", "{}"}};
+  for (const auto& [method, body] : requests) {
+    LosingServer server;
+    const auto transport = *make_transport({.url = server.url()});
+    const Lost lost = lose(server, *transport, method, body);
+    ASSERT_FALSE(lost.result) << method << " arrived " << lost.arrived << " times";
+    EXPECT_TRUE(lost.result.error().is(Error::Kind::Unavailable)) << to_string(lost.result.error());
+    EXPECT_NE(lost.result.error().message.find("may have been received"), std::string::npos) << to_string(lost.result.error());
+    EXPECT_EQ(lost.arrived, 1) << method;
+
+    server.lose_no_more();
+    let_the_library_finish();
+    for (int i = 0; i < 3; ++i) {
+      Request next = get("/next");
+      next.method = method;
+      next.body = body;
+      const auto result = transport->send(next);
+      EXPECT_TRUE(result) << method << ", the one after it: " << to_string(result.error());
+    }
+  }
+}
+
+TEST(Transport, AReadIsSentOnceMoreWhenAKeptConnectionEndsWithoutAnAnswer) {
+  for (const std::string method : {"GET", "HEAD"}) {
+    LosingServer server;
+    const auto transport = *make_transport({.url = server.url()});
+    const Lost lost = lose(server, *transport, method, "");
+    ASSERT_TRUE(lost.result) << to_string(lost.result.error());
+    EXPECT_EQ(lost.arrived, 2) << method;
+  }
+}
+
+TEST(Transport, ALargeBodyArrivesWhole) {
+  const std::string body(1024 * 1024 + 7, 'b');
+  std::string seen;
+  RawServer server([&](RawConnection& peer, int) {
+    seen = peer.read_request();
+    peer.write(answer(""));
+    peer.wait_for_close();
+  });
+  Request request = get("/");
+  request.method = "POST";
+  request.body = body;
+  ASSERT_TRUE(transport_to(server)->send(request));
+  EXPECT_TRUE(seen.ends_with("\r\n\r\n" + body)) << seen.substr(0, 500);
 }
 
 TEST(Transport, ADribbledHeadEndsAtTheDeadline) {

@@ -151,11 +151,9 @@ class Load:
 
 class Receiver:
     """Takes deliveries and notes each effect. mode: ok; errors (500, nothing is taken), silent (never answers, nothing is taken) or drops
-    (the connection ends without an answer, nothing is taken), of a share of the calls; or repeats (500 for what it has already).
-    closes: each connection carries one delivery."""
+    (the connection ends without an answer, nothing is taken), of a share of the calls; or repeats (500 for what it has already)."""
 
-    def __init__(self, log, closes=False):
-        self.closes = ("close",) if closes else ()
+    def __init__(self, log):
         self.log, self.mode, self.share, self.calls, self.seen, self.server = log, "ok", 1.0, 0, set(), None
 
     async def start(self):
@@ -173,4 +171,4 @@ class Receiver:
         key = json.loads(body)
         self.seen.add(headers["webhook-id"])
         self.log.note("effect", key, id=headers["webhook-id"])
-        return 204, b"", *self.closes
+        return 204, b""

@@ -16,8 +16,7 @@ async def read_message(reader):
 
 
 async def serve(handler, port=0):
-    """An asyncio server on loopback. `await handler(method, path, headers, body)` answers (status, bytes), or (status, bytes, "close") to
-    end the connection with the answer, or None: never an answer."""
+    """An asyncio server on loopback. `await handler(method, path, headers, body)` answers (status, bytes), or None: never an answer."""
     async def connection(reader, writer):
         with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError, asyncio.CancelledError):
             while True:
@@ -27,13 +26,10 @@ async def serve(handler, port=0):
                 if answer is None:
                     await reader.read()  # until the client gives up
                     break
-                status, text, *close = answer
+                status, text = answer
                 length = f"Content-Length: {len(text)}\r\n" if status != 204 else ""
-                end = "Connection: close\r\n" if close else ""
-                writer.write(f"HTTP/1.1 {status} {WORDS.get(status, 'Status')}\r\n{length}{end}\r\n".encode() + text)
+                writer.write(f"HTTP/1.1 {status} {WORDS.get(status, 'Status')}\r\n{length}\r\n".encode() + text)
                 await writer.drain()
-                if close:
-                    break
         writer.close()
     return await asyncio.start_server(connection, "127.0.0.1", port)
 

@@ -17,12 +17,19 @@ void Circuit::succeeded() {
   in_a_row_ = breaks_ = 0;
 }
 
-void Circuit::failed(Duration now, double unit) {
-  ++in_a_row_;
-  // Calls that were under way when it opened say nothing new.
-  if (state_ == State::Open) return;
-  if (state_ == State::Closed && in_a_row_ < policy_.failures) return;
+void Circuit::failed(Duration begun, Duration now, double unit) {
+  if (state_ == State::Open || (state_ == State::HalfOpen && begun <= opened_)) return;  // was under way when it opened
+  if (state_ == State::Closed && ++in_a_row_ < policy_.failures) return;
+  open(now, unit);
+}
+
+void Circuit::trip(Duration now, double unit) {
+  if (state_ == State::Closed) open(now, unit);
+}
+
+void Circuit::open(Duration now, double unit) {
   state_ = State::Open;
+  opened_ = now;
   const auto whole = std::min<long long>(policy_.longest_break.count(), policy_.first_break.count() << std::min(breaks_++, 20));
   // Between half of the break and all of it.
   until_ = now + Duration(whole / 2 + static_cast<long long>(unit * static_cast<double>(whole - whole / 2)));

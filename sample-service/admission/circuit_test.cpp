@@ -9,19 +9,19 @@ constexpr double kNoJitter = 1;  // the whole break
 
 Circuit opened(Duration now) {
   Circuit circuit({.failures = 3, .first_break = Duration(1'000), .longest_break = Duration(3'000)});
-  for (int i = 0; i < 3; ++i) circuit.failed(now, kNoJitter);
+  for (int i = 0; i < 3; ++i) circuit.failed(now, now, kNoJitter);
   return circuit;
 }
 
 TEST(Circuit, OpensAfterFailuresInARowOnly) {
   Circuit circuit({.failures = 3});
   for (int i = 0; i < 10; ++i) {
-    circuit.failed(Duration(0), 0.5);
-    circuit.failed(Duration(0), 0.5);
+    circuit.failed(Duration(0), Duration(0), 0.5);
+    circuit.failed(Duration(0), Duration(0), 0.5);
     circuit.succeeded();
   }
   EXPECT_EQ(circuit.state(), Circuit::State::Closed);
-  for (int i = 0; i < 3; ++i) circuit.failed(Duration(0), 0.5);
+  for (int i = 0; i < 3; ++i) circuit.failed(Duration(0), Duration(0), 0.5);
   EXPECT_EQ(circuit.state(), Circuit::State::Open);
   EXPECT_FALSE(circuit.allow(Duration(0)));
 }
@@ -44,23 +44,52 @@ TEST(Circuit, EachFailedProbeDoublesTheBreakUpToTheLongest) {
     EXPECT_EQ(circuit.closed_for(now), Duration(expected));
     now += Duration(expected);
     EXPECT_TRUE(circuit.allow(now));
-    circuit.failed(now, kNoJitter);
+    circuit.failed(now, now, kNoJitter);
   }
   circuit.succeeded();
-  for (int i = 0; i < 3; ++i) circuit.failed(now, kNoJitter);
+  for (int i = 0; i < 3; ++i) circuit.failed(now, now, kNoJitter);
   EXPECT_EQ(circuit.closed_for(now), Duration(1'000)) << "a success forgets the breaks before it";
 }
 
 TEST(Circuit, JitterSpreadsTheProbesOverHalfOfTheBreak) {
   Circuit circuit({.failures = 1, .first_break = Duration(1'000)});
-  circuit.failed(Duration(0), 0);
+  circuit.failed(Duration(0), Duration(0), 0);
   EXPECT_EQ(circuit.closed_for(Duration(0)), Duration(500));
 }
 
 TEST(Circuit, LateFailuresOfCallsUnderWayDoNotProlongTheBreak) {
   Circuit circuit = opened(Duration(0));
-  circuit.failed(Duration(900), kNoJitter);
+  circuit.failed(Duration(0), Duration(900), kNoJitter);
   EXPECT_TRUE(circuit.allow(Duration(1'000)));
+}
+
+TEST(Circuit, LateFailuresOfCallsUnderWayAreNotTakenForTheProbes) {
+  Circuit circuit({.failures = 3, .first_break = Duration(1'000)});
+  circuit.trip(Duration(5'000), kNoJitter);
+  ASSERT_TRUE(circuit.allow(Duration(6'000)));
+  circuit.failed(Duration(0), Duration(10'000), kNoJitter);
+  EXPECT_EQ(circuit.state(), Circuit::State::HalfOpen);
+  EXPECT_FALSE(circuit.allow(Duration(10'000))) << "the probe is still under way";
+  circuit.failed(Duration(6'000), Duration(16'000), kNoJitter);
+  EXPECT_EQ(circuit.closed_for(Duration(16'000)), Duration(2'000));
+}
+
+TEST(Circuit, ALateAnswerToACallUnderWayCloses) {
+  Circuit circuit({.failures = 3});
+  circuit.trip(Duration(5'000), kNoJitter);
+  circuit.succeeded();
+  EXPECT_EQ(circuit.state(), Circuit::State::Closed);
+}
+
+TEST(Circuit, ToldToOpenItOpensAtTheFirstTimeOnly) {
+  Circuit circuit({.failures = 3, .first_break = Duration(1'000)});
+  circuit.trip(Duration(5'000), kNoJitter);
+  EXPECT_EQ(circuit.closed_for(Duration(5'000)), Duration(1'000));
+  circuit.trip(Duration(5'900), kNoJitter);
+  EXPECT_EQ(circuit.closed_for(Duration(5'900)), Duration(100));
+  ASSERT_TRUE(circuit.allow(Duration(6'000)));
+  circuit.trip(Duration(6'100), kNoJitter);
+  EXPECT_EQ(circuit.state(), Circuit::State::HalfOpen) << "whether it fails is for the probe to say";
 }
 
 TEST(Circuit, AnAbandonedProbeLetsTheNextOnePassAtOnce) {

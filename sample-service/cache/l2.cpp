@@ -64,7 +64,7 @@ Expected<RedisAnswer> L2::run(const char* operation, const RedisConnection::Comm
     circuit_.succeeded();
   } else {
     const bool was_open = circuit_.state() != Circuit::State::Closed;
-    circuit_.failed(end, parts_.random());
+    circuit_.failed(begin, end, parts_.random());
     if (!was_open && circuit_.state() == Circuit::State::Open)
       sluice::log::warn("the cache in Redis is off for a while; reads go to the database", {{"error", to_string(answer.error())}});
   }

@@ -79,9 +79,10 @@ Expected<std::unique_ptr<Service>> Service::start(Settings settings, Extras extr
       .set(1);
   self.faults_ = extras.active;
   self.look_at_faults();
+  self.make_receivers(std::move(make_transport));
   self.executor_ = std::make_unique<Executor>(
       set.queue, [&self] { self.keep_house(); }, self.store_->parallelism());
-  self.make_worker(std::move(make_transport));
+  self.make_worker();
   if (auto made = self.make_relay(); !made) return tl::make_unexpected(made.error());
   if (auto made = self.make_api(); !made) return tl::make_unexpected(made.error());
   if (!extras.unready.empty()) self.health_.unready("fault", extras.unready);
@@ -101,7 +102,7 @@ Expected<void> Service::open_store() {
   return {};
 }
 
-void Service::make_worker(MakeTransport make_transport) {
+void Service::make_receivers(MakeTransport make_transport) {
   // A transport to a checked address carries the receiver's name, which only the library's own can be told.
   auto connect = [make_transport = std::move(make_transport)](const sluice::http::Endpoint& endpoint) {
     return endpoint.tls.server_name.empty() ? make_transport(endpoint.url) : sluice::http::make_transport(endpoint);
@@ -109,6 +110,9 @@ void Service::make_worker(MakeTransport make_transport) {
   ReceiverPolicy policy = settings_.receivers;
   for (std::string& origin : trusted_origins(settings_.endpoints)) policy.trusted.push_back(std::move(origin));
   receivers_ = std::make_unique<Receivers>(std::move(policy), Receivers::Parts{clock_, random_, metrics_, std::move(connect)});
+}
+
+void Service::make_worker() {
   WorkerOptions options = settings_.worker;
   if (settings_.role == Role::Api) options.threads = 0;
   worker_ =
@@ -223,6 +227,7 @@ void Service::keep_house() {
     look_at_database();
     look_at_queue();
     look_at_faults();
+    receivers_->look();
   }
   if (now >= next_prune_) {
     next_prune_ = now + kPruneEvery;

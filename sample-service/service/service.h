@@ -50,7 +50,8 @@ class Service {
  private:
   Service(Settings settings, TokenRing tokens, Random random);
   Expected<void> open_store();
-  void make_worker(MakeTransport make_transport);
+  void make_receivers(MakeTransport make_transport);
+  void make_worker();
   Expected<void> make_relay();
   Expected<void> make_api();
   Expected<void> listen(const Extras& extras);

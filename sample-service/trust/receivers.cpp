@@ -33,6 +33,7 @@ struct Receivers::Receiver {
 
   std::mutex mutex;
   Circuit circuit;
+  Silence silence{};
   std::shared_ptr<Transport> connection{};
   std::string address{};  // that connection goes to
   Duration resolve_after{0};
@@ -46,23 +47,19 @@ class Receivers::Guarded final : public Transport {
     Duration closed_for(0);
     if (!of_.allow(*receiver_, closed_for)) {
       Error error{Error::Kind::Unavailable,
-                  "the circuit of " + to_string(receiver_->url) + " is open after failures in a row; it was not called", 0, closed_for};
+                  "the circuit of " + to_string(receiver_->url) + " is open: it failed, or said nothing; it was not called", 0, closed_for};
       return tl::make_unexpected(std::move(error));
     }
     const Duration begin = of_.parts_.clock.monotonic();
     of_.budget_.first_try(begin);
     auto answer = call(request, stop);
-    of_.report(*receiver_, answer, of_.parts_.clock.monotonic() - begin);
     const Duration left = request.deadline - (of_.parts_.clock.monotonic() - begin);
     if (!of_.try_again(*receiver_, answer, left, request)) return answer;
     const Duration pause = kPause + Duration(static_cast<long long>(of_.parts_.random() * static_cast<double>(kPauseSpread.count())));
     if (!of_.parts_.pause(pause, stop)) return fail(Error::Kind::Cancelled, "stopped");
     Request second = request;
     second.deadline = left - pause;
-    const Duration again = of_.parts_.clock.monotonic();
-    answer = call(second, stop);
-    of_.report(*receiver_, answer, of_.parts_.clock.monotonic() - again);
-    return answer;
+    return call(second, stop);
   }
 
   Expected<bool> stream(const Request&, const sluice::http::OnHead&, const sluice::http::OnChunk&, std::stop_token) override {
@@ -71,6 +68,14 @@ class Receivers::Guarded final : public Transport {
 
  private:
   Expected<Response> call(const Request& request, const std::stop_token& stop) {
+    const Duration begin = of_.parts_.clock.monotonic();
+    of_.begun(*receiver_, begin);
+    auto answer = reach(request, stop);
+    of_.report(*receiver_, answer, begin);
+    return answer;
+  }
+
+  Expected<Response> reach(const Request& request, const std::stop_token& stop) {
     const auto connection = of_.connection(*receiver_);
     if (!connection) return tl::make_unexpected(connection.error());
     if (receiver_->trusted) return (*connection)->send(request, stop);
@@ -156,9 +161,31 @@ Expected<std::shared_ptr<Transport>> Receivers::connection(Receiver& receiver) {
   return receiver.connection;
 }
 
+void Receivers::look() {
+  const Duration now = parts_.clock.monotonic();
+  const std::lock_guard lock(mutex_);
+  for (const auto& [origin, receiver] : receivers_) {
+    const std::lock_guard inner(receiver->mutex);
+    trip_if_silent(*receiver, now);
+  }
+}
+
+void Receivers::trip_if_silent(Receiver& receiver, Duration now) {
+  if (receiver.silence.lasts(now) < policy_.silence) return;
+  const auto before = receiver.circuit.state();
+  receiver.circuit.trip(now, parts_.random());
+  moved(before, receiver.circuit.state());
+}
+
+void Receivers::begun(Receiver& receiver, Duration now) {
+  const std::lock_guard lock(receiver.mutex);
+  receiver.silence.begun(now);
+}
+
 bool Receivers::allow(Receiver& receiver, Duration& closed_for) {
   const Duration now = parts_.clock.monotonic();
   const std::lock_guard lock(receiver.mutex);
+  trip_if_silent(receiver, now);
   const auto before = receiver.circuit.state();
   const bool allowed = receiver.circuit.allow(now);
   if (!allowed) closed_for = receiver.circuit.closed_for(now);
@@ -182,22 +209,24 @@ bool Receivers::try_again(Receiver& receiver, const Expected<Response>& answer, 
   return false;
 }
 
-void Receivers::report(Receiver& receiver, const Expected<Response>& answer, Duration took) {
+void Receivers::report(Receiver& receiver, const Expected<Response>& answer, Duration begun) {
   const bool cut = !answer && answer.error().is(Error::Kind::Cancelled);
   const bool refused = !answer && answer.error().is(Error::Kind::Forbidden);
   // 4xx is the receiver's considered answer to this message; it works.
   const bool works = answer && answer->status < 500 && answer->status != 429;
+  const Duration now = parts_.clock.monotonic();
   const char* outcome = cut ? "cut" : refused ? "refused" : !answer ? "unreachable" : works ? "answered" : "failed";
   parts_.metrics
       .histogram("dependency_request_duration_seconds", "How long calls to what courier depends on took.",
                  sluice::metrics::dependency_duration_bounds(), {{"dependency", "receiver"}, {"op", "deliver"}, {"outcome", outcome}})
-      .observe(sluice::seconds(took));
-  const Duration now = parts_.clock.monotonic();
+      .observe(sluice::seconds(now - begun));
   const std::lock_guard lock(receiver.mutex);
+  if (!answer && !cut && !refused) trip_if_silent(receiver, now);
+  receiver.silence.ended(now, answer.has_value());
   const auto before = receiver.circuit.state();
   if (cut || refused) receiver.circuit.abandoned(now);
   else if (works) receiver.circuit.succeeded();
-  else receiver.circuit.failed(now, parts_.random());
+  else receiver.circuit.failed(begun, now, parts_.random());
   moved(before, receiver.circuit.state());
 }
 

@@ -21,6 +21,7 @@ class Receiving : public ::testing::Test {
       world_.called.push_back(url_);
       world_.last = request;
       world_.clock.advance(world_.takes);
+      if (world_.meanwhile) std::exchange(world_.meanwhile, nullptr)();
       if (world_.first_fails-- > 0) return sluice::fail(Error::Kind::Unavailable, "connection refused");
       return world_.answer;
     }
@@ -59,6 +60,9 @@ class Receiving : public ::testing::Test {
     if (!made) made = std::make_unique<Receivers>(policy, parts);
     return *made;
   }
+  bool one_is(const std::string& state) {
+    return metrics.text().find("circuit_state{dependency=\"receiver\",state=\"" + state + "\"} 1\n") != std::string::npos;
+  }
   Expected<Response> deliver(const std::string& origin) { return (*receivers().to(origin))->send({.method = "POST", .target = "/"}); }
 
   ReceiverPolicy policy;
@@ -72,6 +76,7 @@ class Receiving : public ::testing::Test {
   Expected<Response> answer = Response{204, {}, ""};
   int first_fails = 0;  // so many calls find no connection before `answer`
   Duration takes{0};
+  std::function<void()> meanwhile{};  // happens once, while a call is under way
   std::vector<Duration> pauses;
   std::unique_ptr<Receivers> made;
 };
@@ -136,6 +141,63 @@ TEST_F(Receiving, AReceiverThatOnlyFailsIsLeftAloneAndThenProbedOnce) {
   EXPECT_TRUE(deliver("http://down.example"));
   EXPECT_TRUE(deliver("http://down.example"));
   EXPECT_NE(metrics.text().find("circuit_state{dependency=\"receiver\",state=\"open\"} 0\n"), std::string::npos) << metrics.text();
+}
+
+TEST_F(Receiving, AReceiverThatSaysNothingIsLeftAloneWhileItsFirstCallStillHangs) {
+  names["hole.example"] = {"8.8.8.8"};
+  answer = sluice::fail(Error::Kind::Unavailable, "no complete answer in time");
+  meanwhile = [&] {
+    clock.advance(policy.silence - Duration(1));
+    receivers().look();
+    EXPECT_FALSE(one_is("open"));
+    clock.advance(Duration(1));
+    receivers().look();
+    EXPECT_TRUE(one_is("open"));
+    const auto stopped = deliver("http://hole.example");
+    ASSERT_FALSE(stopped);
+    EXPECT_EQ(stopped.error().retry_after, Duration(1'000));
+  };
+  EXPECT_FALSE(deliver("http://hole.example"));
+  EXPECT_EQ(called.size(), 1U);
+
+  // The probe hangs too, and what is told of the call before it says nothing of the probe.
+  clock.advance(Duration(1'000));
+  takes = Duration(10'000);
+  meanwhile = [&] { EXPECT_TRUE(one_is("half-open")); };
+  EXPECT_FALSE(deliver("http://hole.example"));
+  EXPECT_EQ(deliver("http://hole.example").error().retry_after, Duration(2'000));
+  clock.advance(Duration(2'000));
+  takes = Duration(0);
+  answer = Response{204, {}, ""};
+  EXPECT_TRUE(deliver("http://hole.example"));
+  EXPECT_FALSE(one_is("open"));
+}
+
+TEST_F(Receiving, TheNextCallNoticesASilenceByItself) {
+  names["hole.example"] = {"8.8.8.8"};
+  answer = sluice::fail(Error::Kind::Unavailable, "no complete answer in time");
+  meanwhile = [&] {
+    clock.advance(policy.silence);
+    EXPECT_FALSE(deliver("http://hole.example"));
+  };
+  EXPECT_FALSE(deliver("http://hole.example"));
+  EXPECT_EQ(called.size(), 1U);
+  EXPECT_TRUE(one_is("open"));
+}
+
+TEST_F(Receiving, OneSlowCallAmongAnswersIsNoSilenceAndRefusalsAreAnswers) {
+  names["slow.example"] = {"8.8.8.8"};
+  meanwhile = [&] {
+    for (int second = 0; second < 30; ++second) {
+      clock.advance(Duration(1'000));
+      answer = Response{second % 2 == 0 ? 500 : 204, {}, ""};
+      EXPECT_TRUE(deliver("http://slow.example"));
+      receivers().look();
+    }
+  };
+  EXPECT_TRUE(deliver("http://slow.example"));
+  EXPECT_EQ(called.size(), 31U);
+  EXPECT_FALSE(one_is("open"));
 }
 
 TEST_F(Receiving, ARefusalOfTheMessageIsNoFailureOfTheReceiverAndACutCallSaysNothing) {

@@ -77,10 +77,15 @@ def reasons(failed):
 def judge(figures, gates):
     """[(gate, measured, limit, holds)]; what was not measured does not hold. Unknown gates are a ValueError."""
     rows = []
+    wanted = gates.get("alert", [])
+    wanted = wanted if isinstance(wanted, list) else [wanted]
     for gate, limit in {**ALWAYS, **gates}.items():
         if gate == "alert":
-            wanted = limit if isinstance(limit, list) else [limit]
             rows.append((gate, ", ".join(figures["alerts"]) or "none", ", ".join(wanted), set(wanted) <= set(figures["alerts"])))
+        elif gate == "alert_within":  # s after the fault began, of the last of those that are wanted
+            times = [figures["alert_seconds"].get(rule) for rule in wanted]
+            value = max(times) if times and None not in times else None
+            rows.append((gate, value, f"<= {limit}", value is not None and value <= limit))
         elif gate in TEXT:
             rows.append((gate, figures.get(gate), f"has '{limit}'", limit in (figures.get(gate) or "")))
         elif gate in LEAST:
@@ -90,6 +95,6 @@ def judge(figures, gates):
             value = figures.get(gate)
             rows.append((gate, value, f"<= {limit}", value is not None and value <= limit))
         else:
-            raise ValueError(f"gates: there is no gate '{gate}': choose from alert, "
+            raise ValueError(f"gates: there is no gate '{gate}': choose from alert, alert_within, "
                              f"{', '.join([*MOST, *LEAST, *TEXT])}")
     return rows

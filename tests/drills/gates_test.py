@@ -82,6 +82,14 @@ class Gates(unittest.TestCase):
         self.assertEqual(self.broken({"alert": "BrokerDown"}), ["alert"])
         self.assertEqual(self.broken({"alert": ["NodeDown", "BrokerDown"]}), ["alert"])
 
+    def test_the_alert_must_come_in_time(self):
+        fired = {"alerts": ["NodeDown", "BrokerDown"], "alert_seconds": {"NodeDown": 2.0, "BrokerDown": 7.5}}
+        both = ["NodeDown", "BrokerDown"]
+        self.assertEqual(self.broken({"alert": "NodeDown", "alert_within": 2}, **fired), [])
+        self.assertEqual(self.broken({"alert": both, "alert_within": 8}, **fired), [])
+        self.assertEqual(self.broken({"alert": both, "alert_within": 7}, **fired), ["alert_within"])
+        self.assertEqual(self.broken({"alert": "NodeHung", "alert_within": 9}, **fired), ["alert", "alert_within"])
+
     def test_a_text_must_contain_what_is_wanted(self):
         self.assertEqual(self.broken({"problem": "disk is full"}), [])
         self.assertEqual(self.broken({"problem": "password"}), ["problem"])

@@ -72,10 +72,9 @@ Expected<std::unique_ptr<Service>> Service::start(Settings settings, Extras extr
   const Settings& set = self.settings_;
   if (auto opened = self.open_store(); !opened) return tl::make_unexpected(opened.error());
   self.metrics_
-      .gauge("build_info", "What this is; always 1.",
-             {{"version", set.identity.version},
-              {"revision", set.revision},
-              {"mode", self.store_->engine() == "sqlite" ? "embedded" : self.store_->engine()}})
+      .gauge(
+          "build_info", "What this is; always 1.",
+          {{"version", set.identity.version}, {"revision", set.revision}, {"mode", self.embedded() ? "embedded" : self.store_->engine()}})
       .set(1);
   self.faults_ = extras.active;
   self.look_at_faults();
@@ -99,6 +98,11 @@ Expected<void> Service::open_store() {
   if (!store) return tl::make_unexpected(store.error());
   store_ = std::move(*store);
   look_at_database();  // green from the start, or not at all: start() fails where no round trip succeeds
+  if (!embedded()) return {};
+  const auto sooner = store_->begin_alone(clock_.now(), longest_waits(settings_.worker));
+  // No reason not to begin: a full disk, say, must not keep it from answering what it can.
+  if (!sooner) sluice::log::warn("what the process before left is not looked at", {{"error", to_string(sooner.error())}});
+  else if (*sooner > 0) sluice::log::info("deliveries that were lent or put off for too long are due sooner", {{"deliveries", *sooner}});
   return {};
 }
 
@@ -240,8 +244,9 @@ void Service::look_at_database() {
   const Duration begin = clock_.monotonic();
   const auto said = store_->ping();
   const Duration end = clock_.monotonic();
-  if (said) clock_.set(*said, begin, end);
-  metrics_.gauge("clock_ahead_seconds", "How far this machine's clock is ahead of the database's, which is gone by.")
+  if (embedded()) clock_.follow_machine();
+  else if (said) clock_.set(*said, begin, end);
+  metrics_.gauge("clock_ahead_seconds", "How far this machine's clock is ahead of the one that is gone by.")
       .set(sluice::seconds(clock_.ahead()));
   dependencies_.report("database", said ? Expected<void>() : tl::make_unexpected(said.error()), end - begin, clock_.now());
   health_.unready("dependency", dependencies_.why_unready());

@@ -60,6 +60,7 @@ class Service {
   void look_at_faults();
   void look_at_queue();
   void look_at_database();
+  bool embedded() const { return store_->engine() == "sqlite"; }  // the store is this process's alone, and has no clock
   sluice::metrics::Gauge loop_lag(const std::string& loop);
   void ticked(std::size_t loop, Duration late);
   std::string late_loop() const;

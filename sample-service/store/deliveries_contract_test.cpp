@@ -56,6 +56,33 @@ TEST_P(DeliveriesContract, ALostLoanIsLentAgainAndTheLateWorkerIsRefused) {
   EXPECT_EQ(only_delivery("a").attempts, 2);
 }
 
+TEST_P(DeliveriesContract, WhatAProcessThatBeginsAloneFindsWaitsNoLongerThanAfterItsTries) {
+  const Time later = at(100'000'000);  // by a clock that was set back since
+  for (const char* id : {"lent", "tried", "often", "early", "fine"}) post(id, later, std::string("http://") + id);
+  const auto receiver = [](const std::string& id) { return "default|http://" + id; };
+  ASSERT_EQ(claim(receiver("lent"), later).size(), 1U);
+  ASSERT_TRUE(store->retry(claim(receiver("tried"), later).at(0), later + Duration(1'000), "no"));
+  for (int tries = 0; tries < 5; ++tries)
+    ASSERT_TRUE(store->retry(claim(receiver("often"), later).at(0), tries < 4 ? later : later + Duration(60'000), "no"));
+  post("soon", at(1'000), "http://soon");
+  ASSERT_TRUE(store->retry(claim(receiver("soon"), at(1'000)).at(0), at(1'500), "no"));
+  ASSERT_TRUE(*store->lead("relay", "the one before", later, Duration(5'000)));
+
+  const auto sooner = store->begin_alone(at(1'000), {Duration(0), Duration(1'000), Duration(4'000)});
+  ASSERT_TRUE(sooner) << sooner.error().message;
+  EXPECT_EQ(*sooner, 5U);
+  for (const Backlog& entry : *store->backlog(at(2'000))) EXPECT_EQ(entry.in_flight, 0) << entry.receiver;
+  EXPECT_TRUE(claim(receiver("tried"), at(1'999)).empty());
+  EXPECT_EQ(claim(receiver("tried"), at(2'000)).size(), 1U);
+  EXPECT_TRUE(claim(receiver("often"), at(4'999)).empty());
+  EXPECT_EQ(claim(receiver("often"), at(5'000)).at(0).delivery.attempts, 6);
+  EXPECT_EQ(claim(receiver("early"), at(1'000)).size(), 1U) << "was never tried, so it is due";
+  EXPECT_TRUE(claim(receiver("soon"), at(1'499)).empty()) << "nothing is due sooner than it was";
+  EXPECT_EQ(claim(receiver("soon"), at(1'500)).size(), 1U);
+  EXPECT_EQ(claim(receiver("lent"), at(2'000)).at(0).delivery.message, "lent");
+  EXPECT_TRUE(*store->lead("relay", "this one", at(1'000), Duration(5'000)));
+}
+
 TEST_P(DeliveriesContract, AnExtendedLoanIsNotLentAgain) {
   post("a");
   const auto loans = claim(sink, at(1'000));

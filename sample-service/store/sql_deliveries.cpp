@@ -8,6 +8,8 @@ namespace {
 using sluice::Error;
 using sluice::fail;
 
+constexpr long long kManyTries = 1'000'000;
+
 // Steps from receiver to receiver along the index deliveries_due (a loose index scan), so it costs some probes for each
 // receiver, however many deliveries wait for it. "lease_until > 0" is what the index deliveries_lent is of.
 const Statement kBacklog{
@@ -40,6 +42,10 @@ const Statement kExtend{
 const Statement kEnd{"end_loan",
                      "UPDATE deliveries SET state = $4, run_after = $5, last_error = $6, attempts = attempts - $7, lease_until = 0, "
                      "fence = fence + 1 WHERE message = $1 AND endpoint = $2 AND fence = $3 AND state = 0"};
+
+const Statement kNobodyLends{"nobody_lends", "UPDATE deliveries SET lease_until = 0 WHERE lease_until > 0"};
+const Statement kNobodyLeads{"nobody_leads", "DELETE FROM leaders"};
+const Statement kSooner{"sooner", "UPDATE deliveries SET run_after = $3 WHERE state = 0 AND run_after > $3 AND attempts BETWEEN $1 AND $2"};
 
 }  // namespace
 
@@ -130,6 +136,23 @@ Expected<void> SqlStore::give_up(const Loan& loan, const std::string& error) {
 }
 Expected<void> SqlStore::give_back(const Loan& loan, Time now) {
   return end("give_back", loan, State::Pending, now, loan.delivery.last_error, 1);
+}
+
+Expected<std::size_t> SqlStore::begin_alone(Time now, const std::vector<Duration>& longest) {
+  return in_transaction("begin_alone", Repeat::Yes, [&](Session& session) -> Expected<std::size_t> {
+    for (const Statement* statement : {&kNobodyLends, &kNobodyLeads}) {
+      if (const auto done = session.run(*statement, {}); !done) return tl::make_unexpected(done.error());
+    }
+    std::size_t sooner = 0;
+    for (std::size_t tries = 0; tries < longest.size(); ++tries) {
+      const bool last = tries + 1 == longest.size();
+      const auto done = session.run(
+          kSooner, {static_cast<long long>(tries), last ? kManyTries : static_cast<long long>(tries), to_sql(now + longest[tries])});
+      if (!done) return tl::make_unexpected(done.error());
+      sooner += static_cast<std::size_t>(done->affected);
+    }
+    return sooner;
+  });
 }
 
 }  // namespace courier

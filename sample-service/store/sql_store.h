@@ -50,6 +50,7 @@ class SqlStore : public Store {
   Expected<void> retry(const Loan& loan, Time run_after, const std::string& error) override;
   Expected<void> give_up(const Loan& loan, const std::string& error) override;
   Expected<void> give_back(const Loan& loan, Time now) override;
+  Expected<std::size_t> begin_alone(Time now, const std::vector<Duration>& longest) override;
 
   Expected<std::vector<Notice>> outbox(Time until, std::size_t limit) override;
   Expected<void> forget_notices(const std::vector<long long>& sequences) override;

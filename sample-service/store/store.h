@@ -176,6 +176,10 @@ class Store {
   virtual Expected<void> give_up(const Loan& loan, const std::string& error) = 0;
   // As if it had never been lent: due at once, the attempt does not count.
   virtual Expected<void> give_back(const Loan& loan, Time now) = 0;
+  // The only process of this store begins: nothing is lent any more, nobody was chosen for a chore, and a delivery that has been tried n
+  // times waits from now for longest[n] at most (for the last of them after more tries), even if the clock has been set back since it was
+  // put off. How many were found to wait for longer. Wrong where other processes run.
+  virtual Expected<std::size_t> begin_alone(Time now, const std::vector<Duration>& longest) = 0;
 
   // --- house-keeping ---
 

@@ -25,7 +25,18 @@ std::string target_of(const std::string& endpoint) {
   return (endpoint[begin] == '?' ? "/" : "") + endpoint.substr(begin);
 }
 
+// Two doublings for each attempt: eight of them reach from a second to an hour.
+sluice::Backoff backoff_after(const WorkerOptions& options, int attempts) {
+  return {options.first_delay, options.longest_delay, 2 * (attempts - 1)};
+}
+
 }  // namespace
+
+std::vector<Duration> longest_waits(const WorkerOptions& options) {
+  std::vector<Duration> waits{Duration(0)};
+  for (int attempts = 1; attempts <= options.max_attempts; ++attempts) waits.push_back(backoff_after(options, attempts).next(1));
+  return waits;
+}
 
 Worker::Worker(WorkerOptions options, Parts parts) : options_(options), parts_(std::move(parts)), fair_(options.threads) {
   dead().add(0);
@@ -233,9 +244,7 @@ void Worker::failed(const Loan& loan, const std::string& error) {
                       {{"message_id", loan.delivery.message}, {"attempts", loan.delivery.attempts}, {"error", error}});
     stored = parts_.executor.call([&] { return parts_.store.give_up(loan, error); });
   } else {
-    // Two doublings for each attempt: eight of them reach from a second to an hour.
-    sluice::Backoff backoff{options_.first_delay, options_.longest_delay, 2 * (loan.delivery.attempts - 1)};
-    const Time again = parts_.clock.now() + backoff.next(parts_.random());
+    const Time again = parts_.clock.now() + backoff_after(options_, loan.delivery.attempts).next(parts_.random());
     stored = parts_.executor.call([&] { return parts_.store.retry(loan, again, error); });
   }
   if (!stored)

@@ -40,6 +40,10 @@ struct WorkerOptions {
   Duration lease{10'000};     // extended at each third of it while a delivery runs
 };
 
+// The longest that a delivery may wait for its next attempt, by the attempts it has had: 0, 1, 2, ... A circuit may put it off by as much
+// as its longest break besides.
+std::vector<Duration> longest_waits(const WorkerOptions& options);
+
 // Makes the client for an origin, e.g. "http://hooks.example:8080".
 using MakeTransport = std::function<Expected<std::shared_ptr<sluice::http::Transport>>(const std::string& origin)>;
 

@@ -6,7 +6,7 @@
 //   regression in minute 30 is not buried under half an hour of health. No tick may supply more than `cap` of
 //   log-evidence, so one burst never decides. A tick with far more failures than an effect explains (an outage of both arms begins)
 //   says nothing of that effect: the bet pays nine tenths, whatever it would have paid
-//   (docs/decisions/0021-judge-what-an-effect-does-not-explain.md says why that is fair).
+//   (docs/decisions/0023-judge-what-an-effect-does-not-explain.md says why that is fair).
 // HealthProcess: evidence that it lies below the (looser) promotion limit; 6 odds multiples below 1, one start.
 //
 // Values of fixed size (96 and 56 bytes), copyable, no allocation; not thread-safe. All logarithms are natural.

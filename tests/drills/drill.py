@@ -10,6 +10,8 @@
                      elsewhere: share of the writes to another receiver
   lag, settle        s until a dead node leaves the rotation (1); s that all work may take to end after the load (30)
   faults             see faults.py
+  pairs              how often the faults begin and end: latency is compared in so many pairs (pairs.py). A gate of a ratio of p99s needs it
+  warm               s of the load that do not count as the calm before the fault (0)
   scene              faults that are not the drill's subject: what is measured "in the fault" is not about them
   may_fire           alerts that the scene itself may fire
   gates              see gates.py; lost, unexpected, stored_twice, unlive and early_alerts are 0 in every drill
@@ -22,7 +24,10 @@ import os
 
 import alerts
 import gates
+import histogram
 import history
+import pairs
+import resources
 from faults import Faults
 from clients import Load, Program, Rotation
 from world import Trouble, World
@@ -39,7 +44,7 @@ def read(path, short):
     with open(path, encoding="utf-8") as file:
         drill = yaml.safe_load(file)
     missing = [key for key in NEEDED if key not in drill]
-    unknown = set(drill) - set(NEEDED) - {"lag", "settle", "must_break", "short", "scene", "may_fire"}
+    unknown = set(drill) - set(NEEDED) - {"lag", "settle", "must_break", "short", "scene", "may_fire", "pairs", "warm"}
     if missing or unknown:
         raise Trouble(f"{path}: missing: {', '.join(missing) or 'nothing'}; unknown: {', '.join(sorted(unknown)) or 'nothing'}")
     if short and "short" not in drill:
@@ -49,10 +54,14 @@ def read(path, short):
             drill[key] = {**drill[key], **value} if key in ("load", "topology") else value
         drill["may_fire"] = [*drill.get("may_fire", []), *OF_SPEED]
         drill["load"].setdefault("deadline", 5000)
+        drill.pop("pairs", None)
     drill["load"] = {**LOAD, **drill["load"]}
     last = max(fault["at"] + fault.get("for", 0) for fault in [*drill["faults"], *drill.get("scene", [])])
     if last > drill["load"]["seconds"]:
         raise Trouble(f"{path}: a fault ends at {last} s, after the load")
+    alone = [gate for gate in drill["gates"] if gate.endswith("p99_ratio")]
+    if alone and not drill.get("pairs"):
+        raise Trouble(f"{path}: a gate of {', '.join(alone)} needs 'pairs: 3': one p99 by another says little")
     return drill
 
 
@@ -71,9 +80,11 @@ async def hold(drill, folder, build):
         faults = Faults(drill, world, load, rotation, clients)
         tasks = [asyncio.ensure_future(one) for one in (load.run(), faults.run())]
         await asyncio.sleep(0)
-        tasks.append(asyncio.ensure_future(watch.run()))
+        kernel = resources.Watch(lambda: world.nodes.values(), lambda: load.now)
+        tasks += [asyncio.ensure_future(one) for one in (watch.run(), kernel.run())]
         limit = drill["load"]["seconds"] + 60
         await asyncio.wait_for(asyncio.gather(*tasks[:2]), limit)
+        told = histogram.apart(await world.scrapes(), [request.seconds for request in load.requests if request.ok])
         settled = await settle(load, clients, world, drill.get("settle", 30))
         attempts = await calls(clients, world, load)
     except asyncio.TimeoutError:
@@ -86,18 +97,35 @@ async def hold(drill, folder, build):
             await world.end()
         await clients.end()
         log.close()
-    begin, end = min(faults.begins), max(faults.ends)
+    spans = periods(drill, faults)
+    begin, end = spans[0][0], spans[-1][1]
     records, since = history.read(log.path), load.start - log.start
-    figures = gates.measure(load.requests, begin, end, drill["load"]["seconds"], history.check(records))
+    figures = gates.measure(load.requests, spans, drill["load"]["seconds"], history.check(records), bool(drill.get("pairs")),
+                            drill.get("warm", 0))
     again = history.last_again(records)
-    figures.update(gates.measure_lags(history.lags(records), begin + since, end + since), **attempts, series=watch.series,
-                   redelivery_seconds=round(again - since - begin, 2) if again else None)
+    figures.update(gates.measure_lags(history.lags(records), [(begin + since, end + since) for begin, end in spans]), **attempts,
+                   series=watch.series, redelivery_seconds=round(again - since - begin, 2) if again else None)
+    if faults.peaks:
+        figures["goodput_of_peak_percent"] = gates.percent(gates.goodput(load.requests, spans), gates.goodput(load.requests, faults.peaks))
     exits = [status for node in world.nodes.values() for status in node.exits]
     early = [rule for rule, time in watch.fired.items() if time < begin and rule not in drill.get("may_fire", [])]
     return {**figures, **faults.found, "settle_seconds": settled, "bad_exits": sum(1 for status in exits if status != 0),
-            "unlive": len(watch.unlive), "early_alerts": len(early), "fault_seconds": round(end - begin, 1),
-            "alerts": [rule for rule, time in watch.fired.items() if time >= begin],
-            "alert_seconds": {rule: round(time - begin, 1) for rule, time in watch.fired.items()}}
+            "unlive": len(watch.unlive), "unready": len(watch.unready), "early_alerts": len(early),
+            "fault_seconds": [round(end - begin, 1) for begin, end in spans], "pool_connections": kernel.connections,
+            "memory_growth_mb": resources.growth(kernel.memory, spans), "histogram_buckets_off": told,
+            "alert_seconds": {rule: round(min(after) - begin, 1) for rule, times in watch.times.items()
+                              if (after := [time for time in times if time >= begin])}}
+
+
+def periods(drill, faults):
+    """The periods of the fault: one, from the first fault's begin to the last one's end, or as many as there are to be pairs."""
+    wanted = drill.get("pairs")
+    if not wanted:
+        return [(min(faults.begins), max(faults.ends))]
+    found = pairs.spans(zip(faults.begins, faults.ends))
+    if len(found) != wanted:
+        raise Trouble(f"pairs: {wanted} are wanted, but the faults made {len(found)} periods")
+    return found
 
 
 async def settle(load, clients, world, limit):

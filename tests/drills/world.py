@@ -202,14 +202,18 @@ class World:
                     return float(found.group(1))
         return None
 
-    async def total(self, name, *labels):
-        """A metric's sum over series that have the labels, and over the nodes that answer."""
-        sum_of_all = 0.0
+    async def scrapes(self):
+        """{series: value} of each node that answers."""
+        found = []
         for node in self.nodes.values():
             with contextlib.suppress(small_http.Refused):
                 _, text = await small_http.Client(node.admin).call("GET", "/metrics", 2)
-                sum_of_all += alerts.total({"metrics": alerts.parse(text.decode())}, name, *labels)
-        return sum_of_all
+                found.append(alerts.parse(text.decode()))
+        return found
+
+    async def total(self, name, *labels):
+        """A metric's sum over series that have the labels, and over the nodes that answer."""
+        return sum(alerts.total({"metrics": scrape}, name, *labels) for scrape in await self.scrapes())
 
     async def end(self):
         """Asks all to end; notes their exit statuses; kills what stays. The database goes too."""

@@ -73,6 +73,8 @@ class Program:
         return words
 
     def say(self, do, **words):
+        if self.reading.done():
+            raise Ended("drill-load has ended")
         self.process.stdin.write(json.dumps({"do": do, **words}).encode() + b"\n")
 
     async def load(self, name, **plan):

@@ -233,8 +233,9 @@ void Worker::failed(const Loan& loan, const std::string& error) {
                       {{"message_id", loan.delivery.message}, {"attempts", loan.delivery.attempts}, {"error", error}});
     stored = parts_.executor.call([&] { return parts_.store.give_up(loan, error); });
   } else {
-    // Two doublings for each attempt: eight of them reach from a second to an hour.
-    sluice::Backoff backoff{options_.first_delay, options_.longest_delay, 2 * (loan.delivery.attempts - 1)};
+    // Two doublings for each attempt: eight of them reach from a second to an hour. One before the first: what failed at one time must not
+    // come back at one time.
+    sluice::Backoff backoff{options_.first_delay, options_.longest_delay, 2 * loan.delivery.attempts - 1};
     const Time again = parts_.clock.now() + backoff.next(parts_.random());
     stored = parts_.executor.call([&] { return parts_.store.retry(loan, again, error); });
   }

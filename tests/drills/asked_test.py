@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""What is told by asking beside the load: when the database began to store, and whether copies were read."""
+"""What is told by asking beside the load: when the database began to store, whether copies were read, how long deliveries wait."""
 import unittest
 
 import copies
 import starts
+import waits
 
 
 class Starts(unittest.TestCase):
@@ -25,6 +26,19 @@ class Copies(unittest.TestCase):
 
     def test_without_reads_nothing_was_measured(self):
         self.assertIsNone(copies.ok_percent([], 10, 70)["cached_reads_ok_percent"])
+
+
+class Waits(unittest.TestCase):
+    def test_the_place_of_a_wait_between_its_ends(self):
+        self.assertEqual([waits.place(1, 1000), waits.place(1, 1500), waits.place(2, 8000), waits.place(7, 3600_000)], [0, 0.5, 1, 1])
+        self.assertEqual([waits.place(1, 990), waits.place(1, 2100)], [0, 1])
+
+    def test_what_is_spread_evenly_is_near_and_what_comes_back_together_is_far(self):
+        self.assertLess(waits.distance([(number + 0.5) / 200 for number in range(200)]), 0.01)
+        self.assertEqual(waits.distance([0.5] * 200), 0.5)
+        self.assertEqual(waits.distance([0.0] * 200), 1.0)
+        self.assertAlmostEqual(waits.distance([number / 400 for number in range(200)]), 0.5, 2)  # half of the range
+        self.assertIsNone(waits.distance([]))
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@
   {edit: endpoint, for: 8}          somebody changes an endpoint and others read it, see editor.py
   {read: copies, for: 8}            somebody reads what there are copies of, see copies.py
   {note: starts, for: 8}            when the database begins to store what clients post, see starts.py
+  {waits: retries, for: 8}          how long deliveries that failed are put off, see waits.py
 
 A node that is killed, stopped or asked to end stays in the clients' rotation for `lag` seconds, as endpoints lag behind.
 """
@@ -42,6 +43,7 @@ import processes
 import race
 import small_http
 import starts
+import waits
 from world import Trouble, command, postgres
 
 
@@ -229,4 +231,4 @@ class Faults:
     KINDS = {"kill": kill, "stop": stop, "restart": restart, "proxy": proxy, "terminate": terminate, "sql": sql, "lock": lock,
              "migrate": migrate, "flush": flush, "receiver": change_receiver, "overload": overload, "peak": peak, "greedy": greedy,
              "clock": clock, "disk": disk, "canary": canary, **hostile.KINDS, **race.KINDS, **editor.KINDS, **copies.KINDS,
-             **starts.KINDS}
+             **starts.KINDS, **waits.KINDS}

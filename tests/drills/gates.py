@@ -10,10 +10,10 @@ MOST = ("lost", "unexpected", "stored_twice", "errors_percent", "late_percent", 
         "lag_seconds", "extra_lag_seconds", "redelivery_seconds", "bodies_differ", "mismatches_taken", "race_late", "race_unanswered",
         "stale_seconds", "editor_errors", "hot_key_reads_share", "calls_per_job", "accept_seconds", "hostile_taken", "canary_ready",
         "soon_p99_ratio", "then_p99_ratio", "p99_back_seconds", "reject_p99_ms", "delivered_again", "exit_seconds", "unready",
-        "memory_growth_mb", "pool_connections", "histogram_buckets_off", "queries_after_expiry")
+        "memory_growth_mb", "pool_connections", "histogram_buckets_off", "queries_after_expiry", "jitter_distance")
 LEAST = ("goodput_share", "reads_ok_in_fault_percent", "requests_in_fault", "repeated", "conflicts", "stale_loans",
          "stale_refused_percent", "edits", "budget_exhausted", "replays", "refused_while_full", "greedy_shed_percent",
-         "goodput_of_peak_percent", "tokens_valid_percent", "cached_reads_ok_percent", "queries_seen")
+         "goodput_of_peak_percent", "tokens_valid_percent", "cached_reads_ok_percent", "queries_seen", "waits_seen")
 TEXT = ("problem",)  # must contain these words
 ALWAYS = {"lost": 0, "unexpected": 0, "stored_twice": 0, "unlive": 0, "early_alerts": 0, "series": 2000}
 

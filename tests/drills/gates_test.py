@@ -43,7 +43,8 @@ class Figures(unittest.TestCase):
                      "edits", "hot_key_reads_share", "calls_per_job", "budget_exhausted", "accept_seconds", "hostile_taken",
                      "canary_ready", "stale_loans", "stale_refused_percent", "refused_while_full", "exit_seconds", "memory_growth_mb",
                      "pool_connections", "histogram_buckets_off", "queries_after_expiry", "queries_seen", "greedy_shed_percent",
-                     "goodput_of_peak_percent", "cached_reads_ok_percent"}
+                     "goodput_of_peak_percent", "cached_reads_ok_percent", "jitter_distance",
+                     "waits_seen"}
         figures = {**gates.measure(steady(0, 20), [(5, 6)], 20, VERDICT, paired=True), **gates.measure_lags({"a": (5.5, 1)}, [(5, 6)])}
         self.assertEqual({*gates.MOST, *gates.LEAST} - set(figures) - elsewhere, set())
 

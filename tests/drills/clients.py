@@ -2,8 +2,8 @@
 
 They are a program of their own, tests/drills/load, which takes little of the machine that it shares with the couriers; here it is told what
 to do. A request has an intended time of sending, whatever became of those before it; latency counts from that time. Clients take nodes in
-turn. With `retry` a request that failed is tried once more on another node, within a budget of a fifth of all requests and ten a second
-(Finagle's and Tower's defaults), and the first try gets half of the deadline, because a hung node answers nothing. With `tries` it is
+turn. With `retry` a request that failed is tried once more on another node, within a budget of a fifth of all requests and ten a second, taken
+over ten seconds (Finagle's and Tower's), and the first try gets half of the deadline, because a hung node answers nothing. With `tries` it is
 tried so many times without any budget, as careless clients do.
 """
 import asyncio

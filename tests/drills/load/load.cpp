@@ -39,7 +39,7 @@ std::optional<Time> Load::due() const {
 
 void Load::work(Time now) {
   while (const auto turn = pace_.next(now - plan_.begin)) {
-    tokens_.first_try(pace_.rate());
+    budget_.first_try(turn->sent);
     behind_.push_back(since(*turn));
     if (running_ >= kInFlight) {
       requests_.add(request_line({.sent = turn->sent, .why = "too many in flight"}));
@@ -69,7 +69,7 @@ void Load::answered(const std::shared_ptr<Running>& running, const Answer& answe
     id = id_of(answer.body);
     if (id.empty()) seen = {.why = "202 without an id"};
   }
-  if (running->course.note(seen) && (!plan_.budgeted || tokens_.take())) {
+  if (running->course.note(seen) && (!plan_.budgeted || budget_.take(Clock::now() - plan_.begin))) {
     running->course.retry();
     running->node = nodes_.rotation().other(running->node);
     return attempt(running);

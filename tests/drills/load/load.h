@@ -7,7 +7,7 @@
 
 #include "tests/drills/load/ledger.h"
 #include "tests/drills/load/nodes.h"
-#include "tests/drills/load/retry_tokens.h"
+#include "tests/drills/load/retry_budget.h"
 
 namespace courier::drills {
 
@@ -43,7 +43,7 @@ class Load {
   LineFile requests_;
   Pace pace_;
   Mix mix_;
-  RetryTokens tokens_;
+  RetryBudget budget_;
   std::size_t running_ = 0;
   std::vector<Nanoseconds> behind_;
 };

@@ -29,10 +29,11 @@ import history
 import pairs
 import resources
 from faults import Faults
-from clients import Load, Receiver, Rotation
+from clients import Load, Program, Rotation
 from world import Trouble, World
 import yaml
 
+COURIER, LOADER = "sample-service/courier", "tests/drills/load/drill-load"  # of a build
 NEEDED = ("name", "pattern", "topology", "load", "faults", "gates")
 OF_SPEED = ["DatabaseSlow", "NodeHung", "Overloaded"]  # alerts that a busy machine fires; short forms must not depend on it
 LOAD = {"writes": 0.5, "reads": "messages", "deadline": 1000, "retry": True, "tries": 0, "repeats": 0, "elsewhere": 0}
@@ -64,19 +65,19 @@ def read(path, short):
     return drill
 
 
-async def hold(drill, folder, program):
-    """Holds a drill; returns its figures. `folder` keeps history.jsonl and the couriers' log."""
+async def hold(drill, folder, build):
+    """Holds a drill with the programs of a build; returns its figures. `folder` keeps history.jsonl and the couriers' log."""
     log = history.Log(os.path.join(folder, "history.jsonl"))
-    receiver, rotation = Receiver(log, drill["topology"].get("receiver_closes")), Rotation()
-    world = World(drill, folder, program, await receiver.start())
-    tasks = []
+    clients = Program(os.path.join(build, LOADER), log, drill["topology"].get("receiver_closes"))
+    rotation, world, tasks = Rotation(clients), None, []
     try:
+        world = World(drill, folder, os.path.join(build, COURIER), await clients.start())
         await world.start()
         for node in world.fronts():
             rotation.add(node.name, node.port)
-        load = Load(drill["load"], rotation, log, token=world.tenants.get("default"), elsewhere=world.elsewhere + "/")
+        load = Load(drill["load"], clients, log, token=world.tenants.get("default"), elsewhere=world.elsewhere + "/")
         watch = alerts.Watch(lambda: [*world.nodes.values(), *world.others], lambda: load.now)
-        faults = Faults(drill, world, load, rotation, receiver)
+        faults = Faults(drill, world, load, rotation, clients)
         tasks = [asyncio.ensure_future(one) for one in (load.run(), faults.run())]
         await asyncio.sleep(0)
         kernel = resources.Watch(lambda: world.nodes.values(), lambda: load.now)
@@ -84,17 +85,17 @@ async def hold(drill, folder, program):
         limit = drill["load"]["seconds"] + 60
         await asyncio.wait_for(asyncio.gather(*tasks[:2]), limit)
         told = histogram.apart(await world.scrapes(), [request.seconds for request in load.requests if request.ok])
-        tokens = await valid_tokens(world) if world.tenants else {}
-        settled = await settle(faults.loads, receiver, world, drill.get("settle", 30))
-        attempts = await calls(receiver, world)
+        settled = await settle(load, clients, world, drill.get("settle", 30))
+        attempts = await calls(clients, world, load)
     except asyncio.TimeoutError:
         raise Trouble(f"not over after {limit} s") from None
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await world.end()
-        receiver.server.close()
+        if world:
+            await world.end()
+        await clients.end()
         log.close()
     spans = periods(drill, faults)
     begin, end = spans[0][0], spans[-1][1]
@@ -102,7 +103,7 @@ async def hold(drill, folder, program):
     figures = gates.measure(load.requests, spans, drill["load"]["seconds"], history.check(records), bool(drill.get("pairs")),
                             drill.get("warm", 0))
     again = history.last_again(records)
-    figures.update(gates.measure_lags(history.lags(records), [(begin + since, end + since) for begin, end in spans]), **attempts, **tokens,
+    figures.update(gates.measure_lags(history.lags(records), [(begin + since, end + since) for begin, end in spans]), **attempts,
                    series=watch.series, redelivery_seconds=round(again - since - begin, 2) if again else None)
     if faults.peaks:
         figures["goodput_of_peak_percent"] = gates.percent(gates.goodput(load.requests, spans), gates.goodput(load.requests, faults.peaks))
@@ -127,24 +128,21 @@ def periods(drill, faults):
     return found
 
 
-async def settle(loads, receiver, world, limit):
+async def settle(load, clients, world, limit):
     """Seconds from the load's end until all that was acknowledged is delivered and the queue is empty; None if it takes longer."""
-    load, begin = loads[0], loads[0].now
+    begin = load.now
     while load.now < begin + limit:
-        if all(set(one.known) <= receiver.seen for one in loads) and await world.queue_depth() == 0:
+        if (await clients.tell())["undelivered"] == 0 and await world.queue_depth() == 0:
             return round(load.now - begin, 1)
         await asyncio.sleep(0.2)
     return None
 
 
-async def calls(receiver, world):
-    """Calls of the receiver by deliveries that were tried, as courier counts them; and how often the budget for more was used up."""
+async def calls(clients, world, load):
+    """Calls of the receiver by deliveries that were tried, as courier counts them; and how often the budget for more was used up. Beside
+    it what the clients took of the machine and how late they were themselves."""
     tried = sum([await world.total("job_duration_seconds_count", f'outcome="{outcome}"') for outcome in ("delivered", "failed", "cut")])
-    return {"calls_per_job": round(receiver.calls / tried, 3) if tried else None,
-            "budget_exhausted": await world.total("retry_budget_exhausted_total", 'dependency="receiver"')}
-
-
-async def valid_tokens(world):
-    """Share of the requests that were not told that their token is not valid, of those that nodes which are there count."""
-    refused, all_of_them = [await world.total("http_request_duration_seconds_count", *labels) for labels in (('status="401"',), ())]
-    return {"tokens_valid_percent": gates.percent(all_of_them - refused, all_of_them)}
+    told = await clients.tell()
+    return {"calls_per_job": round(told["calls"] / tried, 3) if tried else None,
+            "budget_exhausted": await world.total("retry_budget_exhausted_total", 'dependency="receiver"'),
+            "load_cpu_seconds": round(told["cpu_seconds"], 2), "load_behind_ms": load.behind_ms}

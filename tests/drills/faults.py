@@ -48,10 +48,10 @@ from world import Trouble, command, postgres
 
 
 class Faults:
-    def __init__(self, drill, world, load, rotation, receiver):
-        self.drill, self.world, self.load, self.rotation, self.receiver = drill, world, load, rotation, receiver
+    def __init__(self, drill, world, load, rotation, program):
+        self.drill, self.world, self.load, self.rotation, self.program = drill, world, load, rotation, program
         self.lag, self.begins, self.ends, self.found, self.peaks = drill.get("lag", 1), [], [], {}, []
-        self.loads = [load]  # all that must be delivered in the end
+        self.loads = [load]
 
     async def run(self):
         await asyncio.gather(*(self.one(fault, True) for fault in self.drill["faults"]),
@@ -153,14 +153,14 @@ class Faults:
         await command("redis-cli", "-u", os.environ["COURIER_TEST_REDIS"], "FLUSHALL")
 
     async def change_receiver(self, fault):
-        self.receiver.mode, self.receiver.share = fault["receiver"], fault.get("share", 1.0)
+        self.program.behave(fault["receiver"], fault.get("share", 1.0))
         await asyncio.sleep(fault["for"])
-        self.receiver.mode = "ok"
+        self.program.behave("ok")
 
     async def overload(self, fault):
-        self.load.factor = fault["overload"]
+        self.load.hurry(fault["overload"])
         await asyncio.sleep(fault["for"])
-        self.load.factor = 1
+        self.load.hurry(1)
 
     async def peak(self, fault):
         begun = self.load.now
@@ -170,7 +170,7 @@ class Faults:
     async def greedy(self, fault):
         plan = {**self.load.plan, "rate": fault["greedy"], "seconds": fault["for"], "writes": 1.0, "retry": False, "tries": 0}
         prefix = f"greedy-{len(self.loads)}"  # its keys are new each time
-        load = clients.Load(plan, self.rotation, self.load.log, prefix, self.world.tenants["greedy"])
+        load = clients.Load(plan, self.program, self.load.log, prefix, self.world.tenants["greedy"])
         self.loads.append(load)
         await load.run()
         shed = round(100 * sum(r.shed for r in load.requests) / len(load.requests), 1)

@@ -82,7 +82,8 @@ def measure(requests, spans, seconds, verdict, paired=False, warm=0.0):
         "goodput_share": round(goodput(requests, spans) / usual, 3) if usual else None,
         "acknowledged": verdict.acknowledged, "lost": len(verdict.lost), "unexpected": len(verdict.unexpected),
         "stored_twice": len(verdict.stored_twice), "recovered": verdict.recovered, "repeated": verdict.repeated,
-        "delivered_again": verdict.repeated, "reasons": reasons(failed)}
+        "delivered_again": verdict.repeated,
+        "tokens_valid_percent": percent(sum(not r.unauthorized for r in requests), len(requests)), "reasons": reasons(failed)}
 
 
 def measure_lags(lags, spans):

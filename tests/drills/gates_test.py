@@ -43,7 +43,7 @@ class Figures(unittest.TestCase):
                      "edits", "hot_key_reads_share", "calls_per_job", "budget_exhausted", "accept_seconds", "hostile_taken",
                      "canary_ready", "stale_loans", "stale_refused_percent", "refused_while_full", "exit_seconds", "memory_growth_mb",
                      "pool_connections", "histogram_buckets_off", "queries_after_expiry", "queries_seen", "greedy_shed_percent",
-                     "goodput_of_peak_percent", "tokens_valid_percent", "cached_reads_ok_percent", "jitter_distance",
+                     "goodput_of_peak_percent", "cached_reads_ok_percent", "jitter_distance",
                      "waits_seen"}
         figures = {**gates.measure(steady(0, 20), [(5, 6)], 20, VERDICT, paired=True), **gates.measure_lags({"a": (5.5, 1)}, [(5, 6)])}
         self.assertEqual({*gates.MOST, *gates.LEAST} - set(figures) - elsewhere, set())
@@ -53,6 +53,11 @@ class Figures(unittest.TestCase):
         requests[600].shed = requests[700].conflict = True
         figures = gates.measure(requests, [(5, 6)], 10, VERDICT)
         self.assertEqual((figures["sheds"], figures["conflicts"], figures["errors_percent"]), (1, 1, 0.0))
+
+    def test_a_token_that_one_try_was_refused_counts_though_another_was_taken(self):
+        requests = steady(0, 10)
+        requests[600].unauthorized = True
+        self.assertEqual(gates.measure(requests, [(5, 6)], 10, VERDICT)["tokens_valid_percent"], 99.9)
 
     def test_lags_count_when_they_began_in_the_fault(self):
         lags = {"a": (1, 0.1), "b": (2, 0.3), "c": (3, 0.2), "d": (5.5, 1.2), "e": (7, 9)}

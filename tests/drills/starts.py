@@ -31,7 +31,7 @@ async def note(faults, fault):
     since = time.time() - (time.monotonic() - log.start)
     lines = (await ask("SELECT extract(epoch FROM started) || ' ' || payload FROM messages")).splitlines()
     rows = [(json.loads(payload), float(started) - since) for started, payload in (line.split(" ", 1) for line in lines)]
-    log.file.flush()
+    await faults.program.tell()  # and writes down what it has
     faults.found.update(after_expiry(rows, history.read(log.path)))
 
 

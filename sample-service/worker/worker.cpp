@@ -25,9 +25,10 @@ std::string target_of(const std::string& endpoint) {
   return (endpoint[begin] == '?' ? "/" : "") + endpoint.substr(begin);
 }
 
-// Two doublings for each attempt: eight of them reach from a second to an hour.
+// Two doublings for each attempt: eight of them reach from a second to an hour. One before the first: what failed at one time must not come
+// back at one time.
 sluice::Backoff backoff_after(const WorkerOptions& options, int attempts) {
-  return {options.first_delay, options.longest_delay, 2 * (attempts - 1)};
+  return {options.first_delay, options.longest_delay, 2 * attempts - 1};
 }
 
 }  // namespace

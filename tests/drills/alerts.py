@@ -43,20 +43,22 @@ RULES = {
 
 
 class Watch:
-    """Scrapes all nodes until it is ended. fired: rule -> time it fired first; unlive: each failed /livez; series: most of a node."""
+    """Scrapes all nodes until it is ended. fired: rule -> time it fired first; times: rule -> each time it held; unlive, unready: each failed
+    /livez, /readyz; series: most of a node."""
 
     def __init__(self, nodes, clock):
         """nodes, clock: functions that tell them as they are now."""
         self.nodes, self.clock = nodes, clock
-        self.before, self.held, self.fired, self.unlive, self.series = {}, {}, {}, [], 0
+        self.before, self.held, self.fired, self.times, self.unlive, self.unready, self.series = {}, {}, {}, {}, [], [], 0
 
     async def scrape(self, node):
         try:
             client = small_http.Client(node.admin)
             live, _ = await client.call("GET", "/livez", 1)
+            ready, _ = await client.call("GET", "/readyz", 1)
             _, text = await client.call("GET", "/metrics", 1)
             client.close()
-            return {"up": "ok", "live": live, "metrics": parse(text.decode())}
+            return {"up": "ok", "live": live, "ready": ready, "metrics": parse(text.decode())}
         except small_http.Refused as refused:
             return {"up": "silent" if "time out" in str(refused) else "refused", "live": 0, "metrics": {}}
 
@@ -66,8 +68,11 @@ class Watch:
             held = self.held[name, rule] = self.held.get((name, rule), 0) + 1 if holds(now, before) else 0
             if held >= 2:
                 self.fired.setdefault(rule, time)
+                self.times.setdefault(rule, []).append(time)
         if now["up"] == "ok" and now["live"] != 200:
             self.unlive.append((name, round(time, 1), now["live"]))
+        if now["up"] == "ok" and now.get("ready", 200) != 200:
+            self.unready.append((name, round(time, 1), now["ready"]))
         self.series = max(self.series, len(now["metrics"]))
         self.before[name] = now
 

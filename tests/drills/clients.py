@@ -1,22 +1,26 @@
 """Clients of courier: an open-loop load over several nodes, and the receiver of its deliveries. Both write the history.
 
-A request has an intended time of sending, whatever became of those before it; latency counts from that time. Clients take nodes in
-turn. With `retry` a request that failed is tried once more on another node, within a budget of a fifth of all requests and ten a second
-(Finagle's and Tower's defaults), and the first try gets half of the deadline, because a hung node answers nothing. With `tries` it is
+They are a program of their own, tests/drills/load, which takes little of the machine that it shares with the couriers; here it is told what
+to do. A request has an intended time of sending, whatever became of those before it; latency counts from that time. Clients take nodes in
+turn. With `retry` a request that failed is tried once more on another node, within a budget of a fifth of all requests and ten a second, taken
+over ten seconds (Finagle's and Tower's), and the first try gets half of the deadline, because a hung node answers nothing. With `tries` it is
 tried so many times without any budget, as careless clients do.
 """
 import asyncio
+import contextlib
 import dataclasses
 import itertools
 import json
-import math
+import os
 import time
 
 import small_http
-from small_http import Refused
 
-IN_FLIGHT = 2000  # requests at a time; beyond it one counts as failed without being sent
-LATE = 0.05       # s past the deadline that an answer may take to be read
+LATE = 0.05  # s past the deadline that an answer may take to be read
+
+
+class Ended(Exception):
+    """The program of the clients ended before it should have."""
 
 
 @dataclasses.dataclass
@@ -30,145 +34,120 @@ class Request:
     kind: str = "write"  # read, or repeat: a write whose key was acknowledged before
     shed: bool = False  # a try was answered 429 or 503
     conflict: bool = False  # the answer is 409: somebody holds the key
+    unauthorized: bool = False  # a try was answered 401 or 403
 
 
-def every(number, share):
-    """Whether the number-th of many, from 0, is one of so large a share of them, evenly spread."""
-    return math.floor((number + 1) * share) > math.floor(number * share)
+class Program:
+    """Runs drill-load. One JSON object a line in both directions, see tests/drills/load/stage.h."""
+
+    def __init__(self, path, log, closes=False):
+        """log: what it writes its part of the history to. closes: each connection of the receiver carries one delivery."""
+        self.command = [path, "--history", log.path, "--start", str(log.start), *(["--closes"] if closes else [])]
+        self.process, self.reading, self.said, self.loads = None, None, asyncio.Queue(), {}
+
+    async def start(self):
+        """The receiver's port."""
+        self.process = await asyncio.create_subprocess_exec("setpriv", "--pdeathsig", "KILL", "--", *self.command,
+                                                            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE)
+        self.reading = asyncio.ensure_future(self._read())
+        return (await self._next())["receiver"]
+
+    async def _read(self):
+        async for line in self.process.stdout:
+            words = json.loads(line)
+            if "over" in words:
+                self.loads[words["over"]].set_result(words)
+            else:
+                self.said.put_nowait(words)
+        trouble = Ended(f"drill-load ended with {await self.process.wait()}; it says why above")
+        for load in self.loads.values():
+            if not load.done():
+                load.set_exception(trouble)
+        self.said.put_nowait(trouble)
+
+    async def _next(self):
+        words = await self.said.get()
+        if isinstance(words, Ended):
+            self.said.put_nowait(words)
+            raise words
+        return words
+
+    def say(self, do, **words):
+        if self.reading.done():
+            raise Ended("drill-load has ended")
+        self.process.stdin.write(json.dumps({"do": do, **words}).encode() + b"\n")
+
+    async def load(self, name, **plan):
+        """Holds a load; how far behind its times it was."""
+        self.loads[name] = asyncio.get_running_loop().create_future()
+        self.say("load", name=name, **plan)
+        return await self.loads[name]
+
+    async def tell(self):
+        """Calls of the receiver, what was acknowledged and is not delivered, and the program's own seconds of a processor, until now. The
+        history is written down by then."""
+        self.say("tell")
+        return await self._next()
+
+    def behave(self, conduct="ok", share=1.0):
+        """The receiver: ok; errors (500, nothing is taken), silent (never answers, nothing is taken) or drops (the connection ends without
+        an answer, nothing is taken), of a share of the calls; or repeats (500 for what it has already)."""
+        self.say("receiver", conduct=conduct, share=share)
+
+    async def end(self):
+        if self.process is None:
+            return
+        self.process.stdin.close()
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self.process.wait(), 5)
+        if self.process.returncode is None:
+            self.process.kill()
+        await asyncio.gather(self.reading, return_exceptions=True)
 
 
 class Rotation:
     """The nodes that clients know, as a gateway does: what leaves is still called until the endpoints are updated."""
 
-    def __init__(self):
-        self.nodes, self.turn = [], itertools.count()
+    def __init__(self, program):
+        self.program, self.nodes, self.turn = program, [], itertools.count()
 
     def add(self, name, port):
         self.remove(name)
         self.nodes.append((name, small_http.Client(port)))
+        self.program.say("add", port=port)
 
     def remove(self, name):
         for _, client in (node for node in self.nodes if node[0] == name):
             client.close()
+            self.program.say("remove", port=client.port)
         self.nodes = [node for node in self.nodes if node[0] != name]
 
-    def next(self, but=None):
-        nodes = [node for node in self.nodes if node is not but] or self.nodes
-        return nodes[next(self.turn) % len(nodes)] if nodes else None
+    def next(self):
+        return self.nodes[next(self.turn) % len(self.nodes)] if self.nodes else None
 
 
 class Load:
-    def __init__(self, plan, rotation, log, prefix="key", token=None, elsewhere=None):
-        """plan: what drill.py explains. The factor may be changed while it runs. token: of the clients' tenant; elsewhere: URL of the
-        receiver of that share."""
-        self.plan, self.rotation, self.log, self.prefix, self.elsewhere = plan, rotation, log, prefix, elsewhere
-        self.requests, self.known, self.factor, self.writes, self.acknowledged = [], [], 1, 0, []
-        self.tokens, self.running, self.start = 100.0, set(), None
-        self.headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self.tries = plan["tries"] or (2 if plan["retry"] else 1)
+    def __init__(self, plan, program, log, prefix="key", token=None, elsewhere=None):
+        """plan: what drill.py explains. token: of the clients' tenant; elsewhere: URL of the receiver of that share."""
+        self.plan, self.program, self.log, self.prefix, self.start = plan, program, log, prefix, None
+        self.more = {**({"token": token} if token else {}), **({"elsewhere_url": elsewhere} if elsewhere else {})}
+        self.requests, self.behind_ms = [], None
 
     @property
     def now(self):
         return time.monotonic() - self.start
 
     async def run(self):
-        self.start, sent = time.monotonic(), 0.0
-        for number in itertools.count():
-            await asyncio.sleep(max(0, sent - self.now))
-            if sent >= self.plan["seconds"]:
-                break
-            self.tokens = min(100.0, self.tokens + 0.2 + 10 / (self.plan["rate"] * self.factor))
-            if len(self.running) >= IN_FLIGHT:
-                self.requests.append(Request(sent, 0, False, "too many in flight"))
-            else:
-                task = asyncio.ensure_future(self._request(number, sent, every(number, self.plan["writes"])))
-                self.running.add(task)
-                task.add_done_callback(self.running.discard)
-            sent += 1 / (self.plan["rate"] * self.factor)
-        await asyncio.gather(*self.running)
+        self.start = time.monotonic()
+        path = os.path.join(os.path.dirname(self.log.path), f"requests-{self.prefix}.jsonl")
+        tries = self.plan["tries"] or (2 if self.plan["retry"] else 1)
+        plan = {key: self.plan[key] for key in ("rate", "seconds", "writes", "reads", "deadline", "repeats", "elsewhere")}
+        over = await self.program.load(self.prefix, begin=self.start, tries=tries, budgeted=not self.plan["tries"], requests=path,
+                                       **plan, **self.more)
+        self.behind_ms = round(over["behind_ms"], 2)
+        with open(path, encoding="utf-8") as file:
+            self.requests = [Request(**json.loads(line)) for line in file]
 
-    def _post(self, number):
-        """(kind, key, body) of the next write. A repeat has key and body of one that was acknowledged."""
-        self.writes += 1
-        if self.acknowledged and every(self.writes, self.plan["repeats"]):
-            return ("repeat", *self.acknowledged[number % len(self.acknowledged)])
-        far = every(self.writes, self.plan["elsewhere"])
-        key = f"{'far' if far else self.prefix}-{number}"
-        return "write", key, json.dumps({"payload": key, **({"endpoint": self.elsewhere} if far else {})}).encode()
-
-    async def _request(self, number, sent, write):
-        deadline = self.plan["deadline"] / 1000
-        kind, key, body = self._post(number) if write else ("read", None, b"")
-        if write:
-            self.log.note("invoke", key)
-        done, node, open_end = Request(sent, 0, False, kind=kind), self.rotation.next(), False
-        for left in range(self.tries, 0, -1):
-            status, answer, why = await self._try(node, key, number, body, (deadline - (self.now - sent)) / left)
-            open_end, done.shed = open_end or status in (0, 504), done.shed or status in (429, 503)
-            done.conflict, done.ok = status == 409, status in (200, 202) or (status == 409 and kind == "repeat")
-            if done.ok or left == 1 or not self._may_retry():
-                break
-            done.retried, node = True, self.rotation.next(but=node)
-        done.seconds, done.why = self.now - sent, why or str(status)
-        done.late = status != 0 and done.seconds > deadline + LATE
-        self.requests.append(done)
-        if write and status == 202:
-            if kind == "write":
-                self.known.append(json.loads(answer)["id"])
-                self.acknowledged.append((key, body))
-            self.log.note("ok", key, id=json.loads(answer)["id"])
-        elif kind == "write":
-            self.log.note("info" if open_end else "fail", key, why=done.why)
-
-    def _may_retry(self):
-        if self.plan["tries"]:
-            return True
-        if self.tokens < 1:
-            return False
-        self.tokens -= 1
-        return True
-
-    async def _try(self, node, key, number, body, seconds):
-        if node is None:
-            return 0, b"", "no node"
-        headers = {"X-Request-Timeout-Ms": max(1, int(seconds * 1000)), **self.headers}
-        # The client's own patience is longer than the deadline: whether courier keeps it is for courier to show. A node that says
-        # nothing is given up after the deadline all the same when another one can be asked.
-        patience = max(0.01, seconds + (0 if self.tries > 1 else 1))
-        try:
-            if key:
-                status, answer = await node[1].call("POST", "/v1/messages", patience, body,
-                                                    {"Idempotency-Key": key, "Content-Type": "application/json", **headers})
-            elif self.known and self.plan["reads"] == "messages":
-                path = f"/v1/messages/{self.known[number % len(self.known)]}"
-                status, answer = await node[1].call("GET", path, patience, headers=headers)
-            else:
-                status, answer = await node[1].call("GET", "/version", patience, headers=headers)
-            return status, answer, ""
-        except Refused as refused:
-            return 0, b"", str(refused)
-
-
-class Receiver:
-    """Takes deliveries and notes each effect. mode: ok; errors (500, nothing is taken), silent (never answers, nothing is taken) or drops
-    (the connection ends without an answer, nothing is taken), of a share of the calls; or repeats (500 for what it has already)."""
-
-    def __init__(self, log):
-        self.log, self.mode, self.share, self.calls, self.seen, self.server = log, "ok", 1.0, 0, set(), None
-
-    async def start(self):
-        self.server = await small_http.serve(self._answer)
-        return small_http.port_of(self.server)
-
-    async def _answer(self, method, path, headers, body):
-        self.calls += 1
-        if self.mode == "repeats" and headers["webhook-id"] in self.seen:
-            return 500, b""
-        if self.mode in ("errors", "silent", "drops") and every(self.calls, self.share):
-            if self.mode == "drops":
-                raise ConnectionAbortedError("as the drill wants")
-            return None if self.mode == "silent" else (500, b"")
-        key = json.loads(body)
-        self.seen.add(headers["webhook-id"])
-        self.log.note("effect", key, id=headers["webhook-id"])
-        return 204, b""
+    def hurry(self, factor):
+        """So many times the rate of the plan from now on."""
+        self.program.say("pace", load=self.prefix, factor=factor)

@@ -14,6 +14,7 @@
   {flush: redis}
   {receiver: errors, for: 4}        or silent, or drops, of a `share` of the calls; or repeats
   {overload: 5, for: 8}             so many times the rate
+  {peak: 1.6, for: 7}               the same, to see how much can be answered well at all: goodput_of_peak_percent
   {greedy: 200, for: 8}             so many writes a second of the tenant 'greedy' (topology: tenants)
   {clock: api-1, by: 3600, for: 8}  its clock is so many seconds ahead (topology: clocks)
   {disk: full, for: 5}              (topology: disk)
@@ -21,6 +22,9 @@
   {slowloris: 50}, {connections: 200, for: 4}, {requests: hostile}         see hostile.py
   {race: 200, copies: 50}           so many idempotency keys, each with so many clients at once, see race.py
   {edit: endpoint, for: 8}          somebody changes an endpoint and others read it, see editor.py
+  {read: copies, for: 8}            somebody reads what there are copies of, see copies.py
+  {note: starts, for: 8}            when the database begins to store what clients post, see starts.py
+  {waits: retries, for: 8}          how long deliveries that failed are put off, see waits.py
 
 A node that is killed, stopped or asked to end stays in the clients' rotation for `lag` seconds, as endpoints lag behind.
 """
@@ -31,20 +35,23 @@ import os
 import signal
 
 import clients
+import copies
 import editor
 import hostile
 import loans
 import processes
 import race
 import small_http
+import starts
+import waits
 from world import Trouble, command, postgres
 
 
 class Faults:
-    def __init__(self, drill, world, load, rotation, receiver):
-        self.drill, self.world, self.load, self.rotation, self.receiver = drill, world, load, rotation, receiver
-        self.lag, self.begins, self.ends, self.found = drill.get("lag", 1), [], [], {}
-        self.loads = [load]  # all that must be delivered in the end
+    def __init__(self, drill, world, load, rotation, program):
+        self.drill, self.world, self.load, self.rotation, self.program = drill, world, load, rotation, program
+        self.lag, self.begins, self.ends, self.found, self.peaks = drill.get("lag", 1), [], [], {}, []
+        self.loads = [load]
 
     async def run(self):
         await asyncio.gather(*(self.one(fault, True) for fault in self.drill["faults"]),
@@ -107,9 +114,12 @@ class Faults:
 
     async def restart(self, fault):
         for node in [node for node in self.world.nodes.values() if node.name.startswith(fault["restart"])]:
+            asked = self.load.now
             node.signal(signal.SIGTERM)
-            await self.leaves(node)
+            leaving = asyncio.ensure_future(self.leaves(node))
             node.exits.append(await node.gone())
+            self.found["exit_seconds"] = max(round(self.load.now - asked, 1), self.found.get("exit_seconds", 0))
+            await leaving
             await self.returns(node)
 
     async def proxy(self, fault):
@@ -143,21 +153,28 @@ class Faults:
         await command("redis-cli", "-u", os.environ["COURIER_TEST_REDIS"], "FLUSHALL")
 
     async def change_receiver(self, fault):
-        self.receiver.mode, self.receiver.share = fault["receiver"], fault.get("share", 1.0)
+        self.program.behave(fault["receiver"], fault.get("share", 1.0))
         await asyncio.sleep(fault["for"])
-        self.receiver.mode = "ok"
+        self.program.behave("ok")
 
     async def overload(self, fault):
-        self.load.factor = fault["overload"]
+        self.load.hurry(fault["overload"])
         await asyncio.sleep(fault["for"])
-        self.load.factor = 1
+        self.load.hurry(1)
+
+    async def peak(self, fault):
+        begun = self.load.now
+        await self.overload({"overload": fault["peak"], "for": fault["for"]})
+        self.peaks.append((begun + 1, self.load.now))
 
     async def greedy(self, fault):
         plan = {**self.load.plan, "rate": fault["greedy"], "seconds": fault["for"], "writes": 1.0, "retry": False, "tries": 0}
-        load = clients.Load(plan, self.rotation, self.load.log, "greedy", self.world.tenants["greedy"])
+        prefix = f"greedy-{len(self.loads)}"  # its keys are new each time
+        load = clients.Load(plan, self.program, self.load.log, prefix, self.world.tenants["greedy"])
         self.loads.append(load)
         await load.run()
-        self.found["greedy_shed_percent"] = round(100 * sum(r.shed for r in load.requests) / len(load.requests), 1)
+        shed = round(100 * sum(r.shed for r in load.requests) / len(load.requests), 1)
+        self.found["greedy_shed_percent"] = min(shed, self.found.get("greedy_shed_percent", 100))
 
     async def clock(self, fault):
         self.world.set_clock(fault["clock"], fault["by"])
@@ -212,5 +229,6 @@ class Faults:
         self.found.update(canary_ready=ready, problem=why)
 
     KINDS = {"kill": kill, "stop": stop, "restart": restart, "proxy": proxy, "terminate": terminate, "sql": sql, "lock": lock,
-             "migrate": migrate, "flush": flush, "receiver": change_receiver, "overload": overload, "greedy": greedy, "clock": clock,
-             "disk": disk, "canary": canary, **hostile.KINDS, **race.KINDS, **editor.KINDS}
+             "migrate": migrate, "flush": flush, "receiver": change_receiver, "overload": overload, "peak": peak, "greedy": greedy,
+             "clock": clock, "disk": disk, "canary": canary, **hostile.KINDS, **race.KINDS, **editor.KINDS, **copies.KINDS,
+             **starts.KINDS, **waits.KINDS}

@@ -76,11 +76,11 @@ def read(path):
 
 
 class Log:
-    """Appends to a file."""
+    """Appends to a file, whole lines, as the program of the clients does beside it."""
 
     def __init__(self, path):
         self.path = path
-        self.file = open(path, "w", encoding="utf-8")  # until close()
+        self.file = open(path, "a", encoding="utf-8", buffering=1)  # until close()
         self.start = time.monotonic()
 
     def note(self, kind, key, **more):

@@ -28,9 +28,33 @@ class Table(unittest.TestCase):
         self.assertEqual(report.lines_of(result(gate("lost", False, True), must_break=["lost"]))[0][2], "")
 
     def test_a_drill_that_could_not_be_held_says_why(self):
-        text = report.table([{"name": "x", "pattern": "broker", "gates": [], "verdict": "failed", "why": "no mount"}])
+        text = report.table(report.rows([{"name": "x", "pattern": "broker", "gates": [], "verdict": "failed", "why": "no mount"}], False))
         self.assertIn("no mount", text)
         self.assertIn("FAILED", text)
+
+    def test_a_median_is_told_with_what_it_is_of(self):
+        self.assertEqual(report.lines_of(result({**gate("p99_ratio"), "each": [0.9, 1, 1.3]}))[0][0],
+                         "p99_ratio 1, the median of 0.9, 1, 1.3")
+
+    def test_a_row_says_all_of_itself_and_the_text_says_it_once(self):
+        rows = report.rows([result(gate("a"), gate("b", False), verdict="failed")], False)
+        self.assertEqual([(row["drill"], row["verdict"]) for row in rows], [("a-drill", "FAILED"), ("a-drill", "FAILED <-- BROKEN")])
+        first, second = report.table(rows).splitlines()[1:]
+        self.assertEqual((first.split(), second.split()), ("broker a-drill a 1 <= 1 FAILED".split(), "b 1 <= 1 <-- BROKEN".split()))
+
+    def test_the_whole_table_has_each_row_of_the_acceptance_table(self):
+        held = [result(gate("a"), pattern=pattern) for pattern in report.ACCEPTANCE[:13] + report.ACCEPTANCE[14:15]]
+        patterns = [row["pattern"] for row in report.rows([{**one, "figures": {"series": 1, "unlive": 0}} for one in held], True)]
+        self.assertEqual(tuple(dict.fromkeys(patterns)), report.ACCEPTANCE)
+
+    def test_the_row_about_all_drills_finds_the_one_that_is_worst(self):
+        late = {**gate("alert", False), "gate": "alert"}
+        several = [{**result(gate("alert"), **more), "figures": {"series": series, "unlive": 0}}
+                   for series, more in ((10, {}), (2001, {"name": "b-drill"}))]
+        several.append({**result(late), "figures": {"series": 5, "unlive": 0}})
+        broken = {one["gate"]: one["measured"] for one in report.observability(several)["gates"] if not one["holds"]}
+        self.assertEqual(broken, {"alerts that did not come within 60 s:": "1 of 3", "series": "2001 (b-drill)"})
+        self.assertIsNone(report.observability([result(gate("a"))]))
 
     def test_long_texts_keep_their_end(self):
         short = report.shortened("problem " + "x" * 200 + " password authentication failed")

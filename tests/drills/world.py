@@ -86,6 +86,7 @@ class World:
         self.drill, self.folder, self.program, self.receiver_port = drill, folder, program, receiver_port
         self.nodes, self.rest, self.database = {}, None, "drill_" + re.sub(r"\W", "_", drill["name"])
         self.elsewhere, self.tenants, self.others = None, {}, []  # others: nodes that no client knows
+        self.proxied = {fault["proxy"] for fault in [*drill["faults"], *drill.get("scene", [])] if "proxy" in fault}
 
     async def start(self):
         topology = self.drill["topology"]
@@ -174,7 +175,10 @@ class World:
         return uri.replace(f":{port}", f":{await self.behind(name, port)}")
 
     async def behind(self, name, port):
-        """The port of a proxy before this port; several users may share one."""
+        """The port of a proxy before this port, which several users may share; the port itself if no fault needs one: a proxy costs more
+        than what it is before."""
+        if name not in self.proxied:
+            return port
         found = (await self.ask("GET", "/proxies")).get(name)
         made = found or await self.ask("POST", "/proxies", name=name, upstream=f"127.0.0.1:{port}")
         return int(made["listen"].rsplit(":", 1)[1])
@@ -198,14 +202,18 @@ class World:
                     return float(found.group(1))
         return None
 
-    async def total(self, name, *labels):
-        """A metric's sum over series that have the labels, and over the nodes that answer."""
-        sum_of_all = 0.0
+    async def scrapes(self):
+        """{series: value} of each node that answers."""
+        found = []
         for node in self.nodes.values():
             with contextlib.suppress(small_http.Refused):
                 _, text = await small_http.Client(node.admin).call("GET", "/metrics", 2)
-                sum_of_all += alerts.total({"metrics": alerts.parse(text.decode())}, name, *labels)
-        return sum_of_all
+                found.append(alerts.parse(text.decode()))
+        return found
+
+    async def total(self, name, *labels):
+        """A metric's sum over series that have the labels, and over the nodes that answer."""
+        return sum(alerts.total({"metrics": scrape}, name, *labels) for scrape in await self.scrapes())
 
     async def end(self):
         """Asks all to end; notes their exit statuses; kills what stays. The database goes too."""

@@ -6,7 +6,6 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
-#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -14,7 +13,8 @@
 #include <memory>
 #include <numeric>
 
-#include "tests/bench/courier/answer_reader.h"
+#include "tests/wire/answer_reader.h"
+#include "tests/wire/descriptor.h"
 
 namespace courier::bench {
 namespace {
@@ -23,24 +23,9 @@ using Steady = std::chrono::steady_clock;
 using sluice::Error;
 using sluice::Expected;
 using sluice::fail;
+using wire::Descriptor;
 
 timespec parts_of(Nanoseconds length) { return {length.count() / 1'000'000'000, length.count() % 1'000'000'000}; }
-
-struct Descriptor {
-  Descriptor() = default;
-  explicit Descriptor(int fd) : number(fd) {}
-  Descriptor(Descriptor&& other) noexcept : number(std::exchange(other.number, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(number, other.number);
-    return *this;
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (number >= 0) ::close(number);
-  }
-  int number = -1;
-};
 
 // Blocking, which loopback keeps short; the answer is read without blocking.
 Expected<Descriptor> connect_to(std::uint16_t port) {
@@ -167,7 +152,7 @@ class Load {
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (got <= 0) return replace(index, "connection lost");
     connection.arrived.append(piece.data(), static_cast<std::size_t>(got));
-    const auto answer = read_answer(connection.arrived);
+    const auto answer = wire::read_answer(connection.arrived);
     if (!answer) trouble_ = answer.error();
     if (!answer || !*answer) return;
     if (!connection.busy) return replace(index, "");  // an answer to nothing: the server refuses the connection

@@ -1,10 +1,10 @@
-#include "tests/bench/courier/answer_reader.h"
+#include "tests/wire/answer_reader.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-namespace courier::bench {
+namespace courier::wire {
 namespace {
 
 TEST(AnswerReader, WaitsForTheLastByteAndLeavesTheNextAnswerAlone) {
@@ -19,6 +19,7 @@ TEST(AnswerReader, WaitsForTheLastByteAndLeavesTheNextAnswerAlone) {
   ASSERT_TRUE(whole && *whole);
   EXPECT_EQ((*whole)->status, 202);
   EXPECT_EQ((*whole)->bytes, one.size());
+  EXPECT_EQ((*whole)->body_bytes, 5u);
   EXPECT_FALSE((*whole)->closes);
 }
 
@@ -42,4 +43,4 @@ TEST(AnswerReader, RefusesWhatItCannotFrame) {
 }
 
 }  // namespace
-}  // namespace courier::bench
+}  // namespace courier::wire

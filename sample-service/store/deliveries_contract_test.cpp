@@ -71,7 +71,9 @@ TEST_P(DeliveriesContract, WhatAProcessThatBeginsAloneFindsWaitsNoLongerThanAfte
   const auto sooner = store->begin_alone(at(1'000), {Duration(0), Duration(1'000), Duration(4'000)});
   ASSERT_TRUE(sooner) << sooner.error().message;
   EXPECT_EQ(*sooner, 5U);
-  for (const Backlog& entry : *store->backlog(at(2'000))) EXPECT_EQ(entry.in_flight, 0) << entry.receiver;
+  const auto backlog = store->backlog(at(2'000));
+  ASSERT_TRUE(backlog) << backlog.error().message;
+  for (const Backlog& entry : *backlog) EXPECT_EQ(entry.in_flight, 0) << entry.receiver;
   EXPECT_TRUE(claim(receiver("tried"), at(1'999)).empty());
   EXPECT_EQ(claim(receiver("tried"), at(2'000)).size(), 1U);
   EXPECT_TRUE(claim(receiver("often"), at(4'999)).empty());

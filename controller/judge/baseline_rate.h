@@ -3,8 +3,8 @@
 //
 // The usual rate is a mean that forgets slowly (0.5 % per tick). A tick far above it (by more than three standard deviations and one
 // and a half requests) is set aside: most are outages that pass, and one of two minutes would raise a low guess a hundredfold for an hour.
-// While they last, the guess is their rate; a tick as usual ends them, and they are forgotten. After kNews such ticks in a row they are the
-// usual.
+// While they last, the guess is their rate; a tick that the usual rate explains better ends them, and they are forgotten. After kNews such
+// ticks in a row they are the usual.
 #pragma once
 
 #include <algorithm>
@@ -32,7 +32,7 @@ struct BaselineRate {
   // `phi` >= 1: how many times more than those of independent requests the counts of a tick vary.
   void learn(const Counts& baseline, double phi) {
     if (baseline.total <= 0) return;
-    if (known() && above_usual(baseline, phi)) {
+    if (known() && (aside > 0 ? not_over(baseline) : above_usual(baseline, phi))) {
       aside_total += baseline.total;
       aside_bad += baseline.bad;
       if (++aside < kNews) return;
@@ -49,6 +49,9 @@ struct BaselineRate {
   friend bool operator==(const BaselineRate&, const BaselineRate&) = default;
 
  private:
+  // Whether a tick is likelier at the rate of the unusual ticks than at the usual one. (Of few requests in an outage hardly any may fail.)
+  bool not_over(const Counts& baseline) const { return baseline.bad * std::log(guess() / usual()) > baseline.total * (guess() - usual()); }
+
   static double rate(double total, double bad) { return std::clamp((bad + 0.5) / (total + 1), 1e-7, 0.99); }
 
   bool above_usual(const Counts& baseline, double phi) const {

@@ -44,6 +44,19 @@ TEST(BaselineRate, ALowerRateIsFollowedFromItsFirstTick) {
   EXPECT_LT(rate.usual(), 0.1);
 }
 
+// A tenth of 37 requests fails: in one tick of ten hardly any do, and taking that for the end would make the next one a surprise again.
+TEST(BaselineRate, AnOutageIsOverWhenTheUsualRateExplainsATickBetter) {
+  BaselineRate rate;
+  for (int i = 0; i < 40; ++i) rate.learn({37, 0}, 1);
+  rate.learn({37, 4}, 1);
+  rate.learn({37, 1}, 1);
+  EXPECT_EQ(rate.aside, 2);
+  EXPECT_NEAR(rate.guess(), 0.07, 0.01);
+  rate.learn({37, 0}, 1);
+  EXPECT_EQ(rate.aside, 0);
+  EXPECT_LT(rate.guess(), 0.001);
+}
+
 TEST(BaselineRate, ABurstIsUnusualOnlyWhereRequestsAreIndependent) {
   EXPECT_EQ(after(kOneOfAThousand, {1000, 12}, 1).aside, 1);
   EXPECT_EQ(after(kOneOfAThousand, {1000, 12}, 1, 5).aside, 0);

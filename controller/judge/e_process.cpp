@@ -63,6 +63,22 @@ std::array<double, HarmProcess::kEffects> added_to_outage(const std::array<doubl
   return added;
 }
 
+// Whether a tick has more failures, the canary's counted twice, than harm of p1 explains, with ample room for chance.
+bool unexplained(const Limit& limit, const Counts& canary, double p1, const Counts& baseline, double p0, double phi) {
+  const double from_canary = canary.total * p1, from_baseline = baseline.total * p0;
+  const double most = 2 * (from_baseline + 2 * from_canary) + 4 * std::sqrt(phi * (from_baseline + 4 * from_canary)) + 4 * phi;
+  if (baseline.bad + 2 * canary.bad <= most) return false;
+  // Fair only where failures are rare even at the baseline's rate at which every second tick is beyond `most`.
+  const double rate = (most - 2 * canary.total * limit.delta) / (baseline.total + 2 * limit.theta * canary.total);
+  return limit.at(rate) <= 1.0 / 3;
+}
+
+// What a bet pays in such a tick.
+const double kLogUnexplained = std::log(0.9);
+
+// From the second largest effect on no tick is beyond explanation: there a canary of which everything fails is found.
+constexpr std::size_t kExplained = HarmProcess::kEffects - 2;
+
 }  // namespace
 
 void update(HarmProcess& process, const HarmTest& test, const Counts& canary, const Counts& baseline, double p0_hat, double phi,
@@ -72,6 +88,11 @@ void update(HarmProcess& process, const HarmTest& test, const Counts& canary, co
   std::array<double, HarmProcess::kEffects> gain, weighted;
   const auto odds = usual < p0_hat ? added_to_outage(bets.odds, test.limit, usual, p0_hat) : bets.odds;
   log_e(test.limit, canary, baseline, p0_hat, odds, gain);
+  if (test.limit.theta > 0) {
+    const double limit = std::min(1.0, test.limit.at(p0_hat));
+    for (std::size_t j = 0; j < kExplained; ++j)
+      if (unexplained(test.limit, canary, odds_multiple(limit, odds[j]), baseline, p0_hat, phi)) gain[j] = phi * kLogUnexplained;
+  }
   const double log_start = log_start_share(bets.first_start, process.ticks, test.max_ticks);
   for (std::size_t j = 0; j < gain.size(); ++j) {
     process.log_a[j] = log_add(process.log_a[j], log_start) + log_add(bets.log_staked + gain[j] / phi, bets.log_kept);

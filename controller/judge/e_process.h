@@ -4,7 +4,9 @@
 //   however often one looks, P(log_e ever >= ln(1/alpha)) <= alpha while the canary is acceptable (Ville's inequality).
 //   It mixes over the size of the effect (10 odds multiples) and over the tick at which the harm begins (Prior), so that a
 //   regression in minute 30 is not buried under half an hour of health. No tick may supply more than `cap` of
-//   log-evidence, so one burst never decides.
+//   log-evidence, so one burst never decides. A tick with far more failures than an effect explains (an outage of both arms begins)
+//   says nothing of that effect: the bet pays nine tenths, whatever it would have paid
+//   (docs/decisions/0023-judge-what-an-effect-does-not-explain.md says why that is fair).
 // HealthProcess: evidence that it lies below the (looser) promotion limit; 6 odds multiples below 1, one start.
 //
 // Values of fixed size (96 and 56 bytes), copyable, no allocation; not thread-safe. All logarithms are natural.

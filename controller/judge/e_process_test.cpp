@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <cmath>
 #include <random>
+#include <utility>
+#include <vector>
 
 namespace sluice::judge {
 namespace {
@@ -84,6 +86,66 @@ TEST(HarmProcess, BetsAddedToAnOutageAreFairWhateverItsRate) {
     const double mean = sum / kRuns, error = std::sqrt((squares / kRuns - mean * mean) / kRuns);
     EXPECT_LE(mean, 1 + 4 * error) << p0;
   }
+}
+
+// It begins: nobody knew before that a tenth of everything fails in this tick.
+TEST(HarmProcess, TheFirstTickOfAnOutageTakesLittleOfWhatWasFound) {
+  const HarmTest test{{1.1, 1e-4}, 240, 0};
+  HarmProcess found;
+  for (int i = 0; i < 20; ++i) found = advance(found, test, {75, 1}, {75, 0}, 1e-4, 1);
+  const HarmProcess after = advance(found, test, {75, 8}, {75, 7}, 1e-4, 1);
+  EXPECT_LT(after.log_e, found.log_e);
+  EXPECT_GT(after.log_e, found.log_e - 0.8);
+}
+
+TEST(HarmProcess, ACanaryOfWhichEverythingFailsIsFoundAtOnce) {
+  const HarmTest test{{1.1, 1e-4}, 240, 0};
+  EXPECT_GT(advance({}, test, {75, 75}, {675, 0}, 1e-4, 1).log_e, std::log(100));
+}
+
+// k of n, for all k.
+std::vector<double> chances(int n, double p) {
+  std::vector<double> out;
+  for (int k = 0; k <= n; ++k)
+    out.push_back(std::exp(std::lgamma(n + 1) - std::lgamma(k + 1) - std::lgamma(n - k + 1) + k * std::log(p) + (n - k) * std::log1p(-p)));
+  return out;
+}
+
+// Everything is on one effect, and no new start is to come.
+HarmProcess all_on(std::size_t effect) {
+  HarmProcess process;
+  process.log_a[effect] = 0;
+  process.ticks = 1000;
+  return process;
+}
+
+// What one tick makes of each effect's wealth is expected to be no more than it was, over every outcome and at every rate from hardly any
+// to all: a tick is left out at a price, so that nobody gains from a rate at which that happens to every second one.
+TEST(HarmProcess, ABetIsFairWhateverTheRate) {
+  double highest = 0;
+  for (const Limit limit : {Limit{1.1, 1e-4}, Limit{1.5, 5e-4}, Limit{10, 1e-3}})
+    for (const auto& [canary, baseline] : {std::pair{2, 1}, {3, 25}, {10, 75}, {25, 10}})
+      for (const double guess : {1e-5, 1e-3, 0.01})
+        for (const double phi : {1.0, 3.0})
+          for (const std::size_t effect : {0U, 4U, 7U}) {
+            const HarmTest test{limit, 240, 0};
+            const auto after = [&, canary = canary, baseline = baseline](double c, double b) {
+              return advance(all_on(effect), test, {double(canary), c}, {double(baseline), b}, guess, phi).log_a[effect];
+            };
+            std::vector<std::vector<double>> e(static_cast<std::size_t>(canary) + 1);
+            for (std::size_t c = 0; c < e.size(); ++c)
+              for (int b = 0; b <= baseline; ++b) e[c].push_back(std::exp(after(static_cast<double>(c), b)));
+            for (double p = 1e-4; limit.at(p) < 1; p *= 1.2) {
+              const auto of_canary = chances(canary, limit.at(p)), of_baseline = chances(baseline, p);
+              double expectation = 0;
+              for (std::size_t c = 0; c < e.size(); ++c)
+                for (std::size_t b = 0; b < e[c].size(); ++b) expectation += of_canary[c] * of_baseline[b] * e[c][b];
+              EXPECT_LE(expectation, 1 + 1e-9) << ::testing::PrintToString(
+                  std::vector<double>{limit.theta, limit.delta, double(canary), double(baseline), guess, phi, double(effect), p});
+              highest = std::max(highest, expectation);
+            }
+          }
+  EXPECT_GT(highest, 0.9999) << "no rate came near the guess: nothing was tried";
 }
 
 // Of the wealth, 97 % are bet: no tick takes more than all of that.

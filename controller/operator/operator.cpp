@@ -140,6 +140,7 @@ class Shell {
   void work_off(std::stop_token stop) {
     while (const auto rollout = queue_.take(stop)) {
       if (!may_write()) {
+        queue_.add(*rollout);  // a renewal that comes late is no loss of the lease: whoever goes on must not miss it
         queue_.done(*rollout);
         return;
       }

@@ -94,7 +94,12 @@ void run_once(const Cell& cell, std::uint64_t seed, std::vector<Entry>& entries)
 
 }  // namespace
 
-int replays_of(const Cell& cell, int most) { return independent(cell.scenario.model) ? std::max(kWindows, most / 4) : most; }
+int replays_of(const Cell& cell, int most) {
+  // An outage in an unlucky place, in one replay of a hundred, decides how careful a service is; few replays would make all runs of a cell
+  // so.
+  if (cell.scenario.model == Model::CommonOutage) return 4 * most;
+  return independent(cell.scenario.model) ? std::max(kWindows, most / 4) : most;
+}
 
 Replays replay(const Cell& cell, std::uint64_t seed, int most) {
   return replay(cell.scenario, seed, "replays/" + cell.traffic(), replays_of(cell, most));

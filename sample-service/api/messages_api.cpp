@@ -1,6 +1,7 @@
 #include "sample-service/api/messages_api.h"
 
 #include <algorithm>
+#include <chrono>
 
 #include "common/core/digest.h"
 #include "sample-service/api/receiver_url.h"
@@ -63,6 +64,11 @@ Response page_answer(const Expected<Slice<Item>>& slice, Write write) {
   return json_answer(200, page);
 }
 
+void keep_to(Duration left, Once& once) {
+  once.patience = std::min(kPatience, left);
+  once.until = std::chrono::steady_clock::now() + left;
+}
+
 }  // namespace
 
 void post_message(ApiContext& api, const CallPtr& call, const IncomingRequest& in, ReplyPtr reply) {
@@ -88,7 +94,7 @@ void post_message(ApiContext& api, const CallPtr& call, const IncomingRequest& i
   Once once = once_of(call, in, *key, fingerprint("POST", "/v1/messages", in.request.body), std::move(answer));
   api.calls.run(call, std::move(reply),
                 [&api, call, once = std::move(once), message = std::move(message), url = intake->endpoint]() mutable {
-                  once.patience = std::min(kPatience, call->deadline.left(api.parts.clock.monotonic()));
+                  keep_to(call->deadline.left(api.parts.clock.monotonic()), once);
                   const Stopwatch watch;
                   const auto stored = api.parts.store.intake(once, message, url, api.parts.endpoints.default_endpoint);
                   api.traced(*call, "intake", watch, stored ? "" : stored.error().message);
@@ -105,7 +111,7 @@ void replay_message(ApiContext& api, const CallPtr& call, const IncomingRequest&
   Answer answer{202, {{"Content-Type", "application/json"}, {"Location", "/v1/messages/" + id}}, body.dump() + "\n"};
   Once once = once_of(call, in, *key, fingerprint("POST", "/v1/messages/" + id + "/replay", ""), std::move(answer));
   api.calls.run(call, std::move(reply), [&api, call, once = std::move(once), id]() mutable {
-    once.patience = std::min(kPatience, call->deadline.left(api.parts.clock.monotonic()));
+    keep_to(call->deadline.left(api.parts.clock.monotonic()), once);
     const auto stored = api.parts.store.replay(once, id);
     api.messages.forget(cache_key(call));  // nobody joins a load that began before
     if (stored && !stored->replayed && api.parts.stored) api.parts.stored(id);

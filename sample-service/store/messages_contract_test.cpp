@@ -79,6 +79,19 @@ TEST_P(MessagesContract, AFailedIntakeLeavesNoKeyBehind) {
   EXPECT_FALSE(again->replayed);
 }
 
+TEST_P(MessagesContract, WhatTheDatabaseIsNotAskedForInTimeIsNotStored) {
+  Once late = once("key");
+  late.until = std::chrono::steady_clock::now();
+  const auto refused = store->intake(late, message("a"), "http://sink/hook", "");
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(refused.error().is(Error::Kind::Unavailable)) << refused.error().message;
+  EXPECT_TRUE(store->lookup("default", "a").error().is(Error::Kind::NotFound));
+  late.until += std::chrono::hours(1);
+  const auto stored = store->intake(late, message("a"), "http://sink/hook", "");
+  ASSERT_TRUE(stored) << stored.error().message;
+  EXPECT_FALSE(stored->replayed);
+}
+
 TEST_P(MessagesContract, ItGoesToEveryEndpointThatTakesTheTopic) {
   make_endpoint("all");
   make_endpoint("orders", {"order.paid", "order.sent"});

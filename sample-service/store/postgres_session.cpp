@@ -44,16 +44,20 @@ class PostgresSession final : public Session {
         connection_.get(), [](void*, const char*) {}, nullptr);
   }
 
+  Expected<void> prepare(const Statement& statement, const std::vector<Value>& values) override {
+    if (prepared_.contains(statement.name)) return {};
+    std::vector<Oid> types;
+    for (const Value& value : values) types.push_back(std::holds_alternative<std::string>(value) ? kText : kInteger);
+    const auto made = finish(statement.name, PQsendPrepare(connection_.get(), statement.name.c_str(), statement.text.c_str(),
+                                                           static_cast<int>(types.size()), types.data()));
+    if (!made) return tl::make_unexpected(made.error());
+    prepared_.insert(statement.name);
+    return {};
+  }
+
   Expected<Result> run(const Statement& statement, const std::vector<Value>& values) override {
     const auto begin = steady_clock::now();
-    if (!prepared_.contains(statement.name)) {
-      std::vector<Oid> types;
-      for (const Value& value : values) types.push_back(std::holds_alternative<std::string>(value) ? kText : kInteger);
-      const auto made = finish(statement.name, PQsendPrepare(connection_.get(), statement.name.c_str(), statement.text.c_str(),
-                                                             static_cast<int>(types.size()), types.data()));
-      if (!made) return tl::make_unexpected(made.error());
-      prepared_.insert(statement.name);
-    }
+    if (auto ready = prepare(statement, values); !ready) return tl::make_unexpected(ready.error());
     std::vector<std::string> texts;
     for (const Value& value : values) {
       const auto* text = std::get_if<std::string>(&value);

@@ -41,6 +41,8 @@ Expected<Answer> PostgresStore::intake(const Once& once, const Message& message,
   const auto values = intake_values(once, message, url, fallback_url);
   return on_session("intake", Repeat::Yes, [&](Session& session) -> Expected<Answer> {
     if (auto set = session.set_patience(once.patience); !set) return tl::make_unexpected(set.error());
+    if (auto ready = session.prepare(kIntake, values); !ready) return tl::make_unexpected(ready.error());
+    if (auto still = in_time(once); !still) return tl::make_unexpected(still.error());
     const auto stored = session.run(kIntake, values);
     if (!stored) return tl::make_unexpected(stored.error());
     if (stored->rows.at(0).number(0) == 1) return once.answer;

@@ -47,6 +47,8 @@ class Session {
   virtual ~Session() = default;
 
   virtual Expected<Result> run(const Statement& statement, const std::vector<Value>& values) = 0;
+  // What running the statement for the first time begins with, if that is a round trip of its own.
+  virtual Expected<void> prepare(const Statement& /*statement*/, const std::vector<Value>& /*values*/) { return {}; }
   // Several statements without parameters and results, e.g. a migration.
   virtual Expected<void> script(const std::string& sql) = 0;
   virtual Expected<void> begin() = 0;

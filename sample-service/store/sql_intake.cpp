@@ -72,6 +72,11 @@ Expected<std::optional<Answer>> SqlStore::recall(Session& session, const Once& o
   return Answer{static_cast<int>(row.number(1)), headers_of(row.text(2)), row.text(3), true};
 }
 
+Expected<void> SqlStore::in_time(const Once& once) {
+  if (std::chrono::steady_clock::now() < once.until) return {};
+  return fail(Error::Kind::Unavailable, "database: it was too slow to begin within the time that the request allows");
+}
+
 sluice::Unexpected SqlStore::nobody(Session& session, const Once& once, const Message& message) {
   const auto tenant = session.run(kTenant, {once.tenant});
   if (!tenant) return tl::make_unexpected(tenant.error());
@@ -96,6 +101,7 @@ std::vector<Value> SqlStore::intake_values(const Once& once, const Message& mess
 Expected<Answer> SqlStore::intake(const Once& once, const Message& message, const std::string& url, const std::string& fallback_url) {
   const auto values = intake_values(once, message, url, fallback_url);
   return in_transaction("intake", Repeat::Yes, [&](Session& session) -> Expected<Answer> {
+    if (auto still = in_time(once); !still) return tl::make_unexpected(still.error());
     const auto remembered = session.run(kRemember, values);
     if (!remembered) return tl::make_unexpected(remembered.error());
     if (remembered->affected == 0) {
@@ -114,6 +120,7 @@ Expected<Answer> SqlStore::intake(const Once& once, const Message& message, cons
 Expected<Answer> SqlStore::replay(const Once& once, const std::string& id) {
   return in_transaction("replay", Repeat::Yes, [&](Session& session) -> Expected<Answer> {
     if (auto set = session.set_patience(once.patience); !set) return tl::make_unexpected(set.error());
+    if (auto still = in_time(once); !still) return tl::make_unexpected(still.error());
     const auto remembered = session.run(kReplayKey, key_values(once));
     if (!remembered) return tl::make_unexpected(remembered.error());
     if (remembered->affected == 0) {

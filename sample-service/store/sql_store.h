@@ -102,6 +102,8 @@ class SqlStore : public Store {
 
   // What is kept under the key; none: nothing. Exists: it was used for another request.
   static Expected<std::optional<Answer>> recall(Session& session, const Once& once);
+  // Unavailable: once.until has come.
+  static Expected<void> in_time(const Once& once);
   // Why an intake found nobody to deliver to.
   static sluice::Unexpected nobody(Session& session, const Once& once, const Message& message);
   // Values of the intake's statements, in the order of intake_sql.h.

@@ -9,6 +9,7 @@
 // An outcome that was lost with the connection is retried where repeating is harmless, and Unavailable otherwise.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <map>
 #include <memory>
@@ -39,6 +40,8 @@ struct Once {
   Time now{};
   Time expires{};          // forgotten from then on
   Duration patience{300};  // how long to wait for the same key's other request; at most 300 ms are waited
+  // Nothing is stored that the database is not asked for by then: what comes before it, such as a change of the patience, takes time.
+  std::chrono::steady_clock::time_point until = std::chrono::steady_clock::time_point::max();
 };
 
 // A page of a list, newest first; `next` of one is `after` of the following.

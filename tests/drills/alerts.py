@@ -43,8 +43,8 @@ RULES = {
 
 
 class Watch:
-    """Scrapes all nodes until it is ended. fired: rule -> time it fired first; times: rule -> each time it held; unlive, unready: each failed
-    /livez, /readyz; series: most of a node."""
+    """Scrapes all nodes until it is ended. fired: rule -> time it fired first; times: rule -> each time it held; unlive, unready: each
+    failed /livez, /readyz; series: most of a node."""
 
     def __init__(self, nodes, clock):
         """nodes, clock: functions that tell them as they are now."""

@@ -43,10 +43,12 @@ def goodput(requests, periods):
 
 
 def recovery(failed, spans):
-    """The longest time from the end of a fault until the last failure was known of what was sent after it, and before the next one."""
+    """The longest time from the end of a fault until the last failure was known of what was sent after it; what was known after the next
+    one had begun is of that one."""
     found = [0.0]
     for (_, end), (following, _) in zip(spans, [*spans[1:], (math.inf, 0)]):
-        found += [request.sent + request.seconds - end for request in failed if end <= request.sent < following]
+        found += [request.sent + request.seconds - end for request in failed
+                  if end <= request.sent and request.sent + request.seconds < following]
     return round(max(found), 2)
 
 

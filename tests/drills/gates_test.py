@@ -81,6 +81,8 @@ class Figures(unittest.TestCase):
                     *steady(11, 11.25, 0.1, ok=False), *steady(11.25, 20)]
         figures = gates.measure(requests, [(5, 6), (10, 11)], 20, VERDICT)
         self.assertAlmostEqual(figures["recovery_seconds"], 0.84, 2)
+        requests[999].ok, requests[999].seconds = False, 0.25  # sent just before the second period, which it failed by
+        self.assertAlmostEqual(gates.measure(requests, [(5, 6), (10, 11)], 20, VERDICT)["recovery_seconds"], 0.84, 2)
         self.assertEqual((figures["ok_in_fault_percent"], figures["goodput_share"]), (0.0, 0.0))
 
     def test_goodput_is_that_of_its_periods_alone(self):
@@ -96,8 +98,8 @@ class Figures(unittest.TestCase):
 
 
 class Gates(unittest.TestCase):
-    good = {"lost": 0, "unexpected": 0, "stored_twice": 0, "unlive": 0, "early_alerts": 0, "series": 300, "alert_seconds": {"NodeDown": 1.5},
-            "goodput_share": 0.9, "settle_seconds": None, "problem": "503 disk is full"}
+    good = {"lost": 0, "unexpected": 0, "stored_twice": 0, "unlive": 0, "early_alerts": 0, "series": 300,
+            "alert_seconds": {"NodeDown": 1.5}, "goodput_share": 0.9, "settle_seconds": None, "problem": "503 disk is full"}
 
     def broken(self, wanted, **changed):
         return [gate for gate, _, _, holds in gates.judge({**self.good, **changed}, wanted) if not holds]

@@ -56,7 +56,7 @@ def measure(chosen):
     else:
         results = chosen.results or os.path.join(folder, f"{fingerprint()}-{chosen.seed}.jsonl")
         d.say(f"results are kept in {os.path.relpath(results, d.TOP)}")
-        command += ["--runs", str(chosen.runs), "--replays", "400", "--results", results]
+        command += ["--runs", str(chosen.runs), "--results", results]
     conditions = Conditions(d.TOP)
     done = subprocess.run(command, cwd=d.TOP, check=False)
     d.expect(done.returncode == 0, f"{TARGET} ended with {done.returncode}")

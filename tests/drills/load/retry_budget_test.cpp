@@ -35,6 +35,8 @@ TEST(DrillRetryBudget, AQuietHourSavesNothingUp) {
   RetryBudget budget;
   for (int second = 0; second < 3'600; ++second) budget.first_try(std::chrono::seconds(second));
   EXPECT_NEAR(all_of(budget, 3'600s), 100 + 2, 1);
+  for (int i = 0; i < 1'000; ++i) budget.first_try(3'700s);
+  EXPECT_EQ(all_of(budget, 3'715s), 100);  // also when nothing came since
 }
 
 TEST(DrillRetryBudget, WhatWasSpentIsForgottenWithWhatWasEarned) {

@@ -40,9 +40,9 @@ class Request:
 class Program:
     """Runs drill-load. One JSON object a line in both directions, see tests/drills/load/stage.h."""
 
-    def __init__(self, path, log, closes=False):
-        """log: what it writes its part of the history to. closes: each connection of the receiver carries one delivery."""
-        self.command = [path, "--history", log.path, "--start", str(log.start), *(["--closes"] if closes else [])]
+    def __init__(self, path, log):
+        """log: what it writes its part of the history to."""
+        self.command = [path, "--history", log.path, "--start", str(log.start)]
         self.process, self.reading, self.said, self.loads = None, None, asyncio.Queue(), {}
 
     async def start(self):

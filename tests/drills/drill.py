@@ -3,7 +3,7 @@
   name, pattern      what it is called, and which row of the acceptance table it belongs to
   topology           api, worker: processes; store: postgres or sqlite (one process of role all); redis, redis_cache: true;
                      settings: environment; tenants: [default, ...]: tokens are needed; descriptors: so many at most; disk: 16m, a file
-                     system of its own of this size; clocks: nodes whose clock can be set; receiver_closes: true: it keeps no connection
+                     system of its own of this size; clocks: nodes whose clock can be set
   load               rate (1/s), seconds, writes (share), reads (messages, or version, which needs no database), deadline (ms),
                      retry (one more try on another node, within a budget) or tries (so many, without one),
                      repeats: share of the writes that repeat an earlier one, for which 409 is a good answer,
@@ -68,7 +68,7 @@ def read(path, short):
 async def hold(drill, folder, build):
     """Holds a drill with the programs of a build; returns its figures. `folder` keeps history.jsonl and the couriers' log."""
     log = history.Log(os.path.join(folder, "history.jsonl"))
-    clients = Program(os.path.join(build, LOADER), log, drill["topology"].get("receiver_closes"))
+    clients = Program(os.path.join(build, LOADER), log)
     rotation, world, tasks = Rotation(clients), None, []
     try:
         world = World(drill, folder, os.path.join(build, COURIER), await clients.start())

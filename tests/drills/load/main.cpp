@@ -54,12 +54,12 @@ class Input final : public Loop::Handler {
   std::string text_;
 };
 
-int run(const std::string& history, double start, bool closes) {
+int run(const std::string& history, double start) {
   auto file = LineFile::open(history);
   if (!file) return failed(file.error());
   Loop loop;
   Ledger ledger(std::move(*file), Time(nanoseconds(start)));
-  const auto receiver = Receiver::open(loop, ledger, closes);
+  const auto receiver = Receiver::open(loop, ledger);
   if (!receiver) return failed(receiver.error());
   Stage stage(loop, ledger, **receiver, say);
   Input input(loop, stage);
@@ -78,15 +78,13 @@ int main(int count, char** arguments) {
   CLI::App app("Clients of courier and the receiver of its deliveries, on loopback. hack/drill runs it; see tests/drills/load/stage.h.");
   std::string history;
   double start = 0;
-  bool closes = false;
   app.add_option("--history", history, "file that the history is appended to")->required();
   app.add_option("--start", start, "when the drill began, seconds of the monotonic clock")->required();
-  app.add_flag("--closes", closes, "each connection of the receiver carries one delivery");
   CLI11_PARSE(app, count, arguments);
   std::signal(SIGPIPE, SIG_IGN);
   rlimit most{};  // thousands of requests may hang at a time
   ::getrlimit(RLIMIT_NOFILE, &most);
   most.rlim_cur = most.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &most);
-  return run(history, start, closes);
+  return run(history, start);
 }

@@ -44,8 +44,8 @@ class Receiver::Caller final : private Stream::User {
       case Conduct::Drops: return false;
       case Conduct::Ok:
         ledger.effect(delivery.key, delivery.id);
-        stream.send(receiver_.closes_ ? "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n" : "HTTP/1.1 204 No Content\r\n\r\n");
-        return !receiver_.closes_;
+        stream.send("HTTP/1.1 204 No Content\r\n\r\n");
+        return true;
       case Conduct::Errors:
       case Conduct::Repeats: stream.send("HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n"); return true;
     }
@@ -56,7 +56,7 @@ class Receiver::Caller final : private Stream::User {
   bool silent_ = false;
 };
 
-sluice::Expected<std::unique_ptr<Receiver>> Receiver::open(Loop& loop, Ledger& ledger, bool closes) {
+sluice::Expected<std::unique_ptr<Receiver>> Receiver::open(Loop& loop, Ledger& ledger) {
   wire::Descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -66,11 +66,11 @@ sluice::Expected<std::unique_ptr<Receiver>> Receiver::open(Loop& loop, Ledger& l
   if (::bind(socket.number, plain, size) != 0 || ::listen(socket.number, 1024) != 0 || ::getsockname(socket.number, plain, &size) != 0) {
     return sluice::fail(sluice::Error::Kind::Unavailable, std::string("receiver: cannot listen on loopback: ") + std::strerror(errno));
   }
-  return std::unique_ptr<Receiver>(new Receiver(loop, ledger, closes, std::move(socket), ntohs(address.sin_port)));
+  return std::unique_ptr<Receiver>(new Receiver(loop, ledger, std::move(socket), ntohs(address.sin_port)));
 }
 
-Receiver::Receiver(Loop& loop, Ledger& ledger, bool closes, wire::Descriptor socket, std::uint16_t port)
-    : loop_(loop), ledger_(ledger), closes_(closes), socket_(std::move(socket)), port_(port) {
+Receiver::Receiver(Loop& loop, Ledger& ledger, wire::Descriptor socket, std::uint16_t port)
+    : loop_(loop), ledger_(ledger), socket_(std::move(socket)), port_(port) {
   loop_.watch(socket_.number, EPOLLIN, *this);
 }
 

@@ -12,8 +12,8 @@ namespace courier::drills {
 
 class Receiver final : private Loop::Handler {
  public:
-  // closes: each connection carries one delivery. loop and ledger must outlive it. Unavailable: no port of loopback can be had.
-  static sluice::Expected<std::unique_ptr<Receiver>> open(Loop& loop, Ledger& ledger, bool closes);
+  // loop and ledger must outlive it. Unavailable: no port of loopback can be had.
+  static sluice::Expected<std::unique_ptr<Receiver>> open(Loop& loop, Ledger& ledger);
   ~Receiver();
 
   std::uint16_t port() const { return port_; }
@@ -25,13 +25,12 @@ class Receiver final : private Loop::Handler {
 
  private:
   class Caller;
-  Receiver(Loop& loop, Ledger& ledger, bool closes, wire::Descriptor socket, std::uint16_t port);
+  Receiver(Loop& loop, Ledger& ledger, wire::Descriptor socket, std::uint16_t port);
   void ready(std::uint32_t events) override;
   void drop(Caller& caller);
 
   Loop& loop_;
   Ledger& ledger_;
-  const bool closes_;
   const wire::Descriptor socket_;
   const std::uint16_t port_;
   Conduct conduct_ = Conduct::Ok;

@@ -25,7 +25,7 @@ TEST(DrillConduct, RepeatsAreRefusedAndNothingElse) {
 // A receiver and who calls it, on one loop.
 class DrillReceiver : public ::testing::Test {
  protected:
-  explicit DrillReceiver(bool closes = false) : receiver(*Receiver::open(loop, ledger, closes)) { nodes.add(receiver->port()); }
+  DrillReceiver() : receiver(*Receiver::open(loop, ledger)) { nodes.add(receiver->port()); }
   ~DrillReceiver() override { ::unlink(path.c_str()); }
 
   // Its status, or 0 and why.
@@ -93,17 +93,6 @@ TEST_F(DrillReceiver, RefusesWhatIsNoDelivery) {
             [&told](const Answer& answer) { told = std::to_string(answer.status); });
   while (told.empty()) loop.wait(1s);
   EXPECT_EQ(told, "400");
-}
-
-class ClosingReceiver : public DrillReceiver {
- protected:
-  ClosingReceiver() : DrillReceiver(true) {}
-};
-
-TEST_F(ClosingReceiver, EndsAConnectionWithItsDelivery) {
-  EXPECT_EQ(deliver("m1", "key-1"), "204");
-  EXPECT_EQ(deliver("m2", "key-2"), "204");
-  EXPECT_EQ(receiver->calls(), 2u);
 }
 
 }  // namespace

@@ -115,7 +115,7 @@ class DrillStage : public ::testing::Test {
   std::vector<json> said;
   Loop loop;
   Ledger ledger{*LineFile::open(folder + "history"), Clock::now()};
-  std::unique_ptr<Receiver> receiver = *Receiver::open(loop, ledger, false);
+  std::unique_ptr<Receiver> receiver = *Receiver::open(loop, ledger);
   std::optional<Stage> stage;
 };
 

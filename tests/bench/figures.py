@@ -1,15 +1,10 @@
 """What a benchmark measured: distributions, the conditions it was measured under, and both as a table and as JSON."""
 
 import json
-import math
 import os
 import subprocess
 
-
-def quantile(values, share):
-    """The smallest value that at least that share of them does not exceed (nearest rank)."""
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+from quantile import quantile
 
 
 def summary(values):

@@ -3,6 +3,7 @@ import math
 
 import pairs
 from pairs import p99
+from quantile import quantile
 
 ALERT_WITHIN = 60  # s from the fault until its alert must have fired
 MOST = ("lost", "unexpected", "stored_twice", "errors_percent", "late_percent", "p99_ratio", "read_p99_ratio", "recovery_seconds",
@@ -27,8 +28,8 @@ def calm_again(requests, since, baseline, last):
     never seen."""
     for step in range(int(2 * max(0, last - 5 - since)) + 1):
         begin = since + step / 2
-        window = sorted(r.seconds if r.ok else math.inf for r in requests if begin <= r.sent < begin + 5)
-        if window and window[math.ceil(len(window) * 0.99) - 1] <= 1.5 * baseline:
+        window = [r.seconds if r.ok else math.inf for r in requests if begin <= r.sent < begin + 5]
+        if window and quantile(window, 0.99) <= 1.5 * baseline:
             return step / 2
     return None
 
@@ -64,7 +65,7 @@ def measure(requests, spans, seconds, verdict, paired=False, warm=0.0):
     base, fault = p99(before), p99(during)
     reads = [r for r in during if r.kind == "read"]
     usual = goodput(requests, [(warm, begin)])
-    refused = sorted(request.seconds for request in failed if request.shed)
+    refused = [request.seconds for request in failed if request.shed]
     return {
         "requests": len(requests), "errors_percent": percent(len(failed), len(requests)),
         "raw_errors_percent": percent(sum(1 for r in requests if not r.ok or r.retried), len(requests)),
@@ -75,7 +76,7 @@ def measure(requests, spans, seconds, verdict, paired=False, warm=0.0):
         "p99_before_ms": in_ms(base), "p99_in_fault_ms": in_ms(fault),
         "p99_ratio": round(fault / base, 2) if base and fault else None,
         **(pairs.ratios(requests, spans, warm) if paired else {}),
-        "reject_p99_ms": in_ms(refused[math.ceil(len(refused) * 0.99) - 1]) if refused else None,
+        "reject_p99_ms": in_ms(quantile(refused, 0.99)) if refused else None,
         "recovery_seconds": recovery(failed, spans),
         "p99_back_seconds": calm_again(requests, begin, base, seconds) if base else None,
         "p99_recovery_seconds": calm_again(requests, end, base, seconds) if base else None,

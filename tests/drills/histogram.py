@@ -3,6 +3,8 @@ import bisect
 import math
 import re
 
+from quantile import quantile
+
 NAME = "http_request_duration_seconds_bucket"
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
@@ -25,5 +27,5 @@ def apart(scrapes, seconds):
     if not cumulative or not cumulative[-1][1] or not seconds:
         return None
     told = next(number for number, (_, count) in enumerate(cumulative) if count >= 0.99 * cumulative[-1][1])
-    seen = sorted(seconds)[math.ceil(len(seconds) * 0.99) - 1]
+    seen = quantile(seconds, 0.99)
     return abs(told - bisect.bisect_left([bound for bound, _ in cumulative], seen))

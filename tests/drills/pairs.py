@@ -12,8 +12,9 @@ then the ratio was not measured.
 
 Each has its three ratios beside it, as p99_ratios and so on.
 """
-import math
 import statistics
+
+from quantile import quantile
 
 APART = 2.5   # s: faults with a shorter calm between them are one period
 CUT = 1.0     # s after each switch that count for neither side
@@ -23,8 +24,8 @@ LEAST = 600   # answers of a period
 
 def p99(requests):
     """Seconds; of those that were answered well. None without any."""
-    times = sorted(request.seconds for request in requests if request.ok)
-    return times[max(0, math.ceil(len(times) * 0.99) - 1)] if times else None
+    times = [request.seconds for request in requests if request.ok]
+    return quantile(times, 0.99) if times else None
 
 
 def spans(faults):

@@ -37,19 +37,26 @@ class ConcurrencyLimit {
   std::optional<Permit> try_acquire() {
     std::size_t used = in_use_.load();
     do {
-      if (limit_ != 0 && used >= limit_) return std::nullopt;
+      if (!fits(used)) return std::nullopt;
     } while (!in_use_.compare_exchange_weak(used, used + 1));
     return Permit(*this);
   }
   // Whether try_acquire() would have succeeded just now: enough to refuse a request before its body is read. A place is
   // only taken once the body is there, so that slow senders hold none.
-  bool has_room() const { return limit_ == 0 || in_use_.load() < limit_; }
+  bool has_room() const { return fits(in_use_.load()); }
 
-  std::size_t limit() const { return limit_; }
+  // What is in work already stays.
+  void resize(std::size_t limit) { limit_ = limit; }
+  std::size_t limit() const { return limit_.load(); }
   std::size_t in_use() const { return in_use_.load(); }
 
  private:
-  const std::size_t limit_;
+  bool fits(std::size_t used) const {
+    const std::size_t limit = limit_.load();
+    return limit == 0 || used < limit;
+  }
+
+  std::atomic<std::size_t> limit_;
   std::atomic<std::size_t> in_use_{0};
 };
 

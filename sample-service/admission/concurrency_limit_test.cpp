@@ -32,6 +32,18 @@ TEST(ConcurrencyLimit, AMovedPermitGivesItsPlaceBackOnce) {
   EXPECT_EQ(limit.in_use(), 0U);
 }
 
+TEST(ConcurrencyLimit, ASmallerOneLetsWhatIsInWorkEnd) {
+  ConcurrencyLimit limit(3);
+  auto first = limit.try_acquire();
+  auto second = limit.try_acquire();
+  limit.resize(1);
+  EXPECT_FALSE(limit.has_room());
+  first.reset();
+  EXPECT_FALSE(limit.try_acquire());
+  second.reset();
+  EXPECT_TRUE(limit.try_acquire());
+}
+
 TEST(ConcurrencyLimit, ZeroIsNoLimit) {
   ConcurrencyLimit limit(0);
   std::vector<std::optional<ConcurrencyLimit::Permit>> held;

@@ -25,8 +25,9 @@ struct RequestDeadline {
   Duration begin{0};  // when the head of the request had arrived
   Duration timeout{1'000};
 
-  Duration left(Duration now) const { return std::max(Duration(0), begin + timeout - now); }
-  bool expired(Duration now) const { return now >= begin + timeout; }
+  Duration end() const { return begin + timeout; }
+  Duration left(Duration now) const { return std::max(Duration(0), end() - now); }
+  bool expired(Duration now) const { return now >= end(); }
   // Work that stood in a line since `since` for more than half of the time would mostly be done for nobody: it makes room
   // for what is fresh.
   bool waited_too_long(Duration since, Duration now) const { return now - since > timeout / 2; }

@@ -44,6 +44,7 @@ struct ApiParts {
   sluice::metrics::Registry& metrics;
   Meter& meter;
   std::function<void(const std::string& id)> stored = nullptr;  // a new message waits; on the executor's thread
+  std::function<void(Duration waited)> begun = nullptr;         // StoreCalls' on_begin
   CacheOptions cache{};
   SpanSink* spans = nullptr;  // null: nothing is traced
 };

@@ -11,7 +11,7 @@
 namespace courier {
 
 struct ApiContext {
-  explicit ApiContext(ApiParts all) : parts(std::move(all)), calls(parts.executor, parts.clock, parts.meter, parts.metrics) {}
+  explicit ApiContext(ApiParts all) : parts(std::move(all)), calls(parts.executor, parts.clock, parts.meter, parts.metrics, parts.begun) {}
 
   ApiParts parts;
   StoreCalls calls;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <cmath>
 
 #include "common/telemetry/log.h"
 #include "sample-service/api/request_span.h"
@@ -110,10 +111,24 @@ Edge::Edge(EdgeOptions options, Parts parts)
   for (const Route& route : routes()) {
     limits_.push_back(std::make_unique<ConcurrencyLimit>(limit_of(route.kind)));
     if (route.kind == RouteClass::Free) continue;
-    parts_.metrics
-        .gauge("admission_limit", "Requests of a route that may be in work at a time; 0: any number.",
-               {{"method", std::string(route.method)}, {"route", std::string(route.pattern)}})
-        .set(static_cast<double>(limit_of(route.kind)));
+    admission_limit(route).set(static_cast<double>(limit_of(route.kind)));
+  }
+}
+
+sluice::metrics::Gauge Edge::admission_limit(const Route& route) const {
+  return parts_.metrics.gauge("admission_limit", "Requests of a route that may be in work at a time; 0: any number.",
+                              {{"method", std::string(route.method)}, {"route", std::string(route.pattern)}});
+}
+
+void Edge::share_limits(double share, std::size_t least) {
+  for (std::size_t i = 0; i < limits_.size(); ++i) {
+    const Route& route = routes()[i];
+    const std::size_t ceiling = limit_of(route.kind);
+    if (ceiling == 0) continue;
+    const auto wanted = static_cast<std::size_t>(std::lround(share * static_cast<double>(ceiling)));
+    const std::size_t limit = std::min(ceiling, std::max(least, wanted));
+    limits_[i]->resize(limit);
+    admission_limit(route).set(static_cast<double>(limit));
   }
 }
 

@@ -58,6 +58,9 @@ class Edge {
   // While what was taken in is not passed on, taking in more only makes the pile higher.
   void hold_intake(bool hold) { intake_held_ = hold; }
 
+  // Routes that have a limit may use so much of it, in (0, 1], but always `least` places: see AdaptiveShare.
+  void share_limits(double share, std::size_t least);
+
  private:
   struct Refused {
     sluice::http::Response answer;
@@ -69,6 +72,7 @@ class Edge {
   void traced(const Call& call, const std::string& method, std::string_view route, int status) const;
   Refused too_busy(const char* reason = "overloaded") const;
   std::size_t limit_of(RouteClass kind) const;
+  sluice::metrics::Gauge admission_limit(const Route& route) const;
 
   const EdgeOptions options_;
   Parts parts_;

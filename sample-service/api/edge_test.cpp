@@ -89,6 +89,21 @@ TEST_F(AtTheEdge, ABodyThatWasReadTooLateForAPlaceIsRefusedToo) {
   EXPECT_EQ(answers[0].status, 503);
 }
 
+TEST_F(AtTheEdge, LimitsShrinkToAShareOfTheirCeilingsAndGrowBack) {
+  options.intake_limit = 10;
+  options.read_limit = 0;
+  edge().share_limits(0.3, 2);
+  EXPECT_TRUE(counted("admission_limit{method=\"POST\",route=\"/v1/messages\"} 3"));
+  EXPECT_TRUE(counted("admission_limit{method=\"GET\",route=\"/v1/messages\"} 0")) << "no limit stays none";
+  for (int i = 0; i < 3; ++i) hold("POST", "/v1/messages");
+  EXPECT_EQ(status(head("POST", "/v1/messages")), 503);
+  edge().share_limits(0.1, 2);
+  EXPECT_TRUE(counted("admission_limit{method=\"POST\",route=\"/v1/messages\"} 2")) << "what the database has to do at least";
+  edge().share_limits(0.1, 20);
+  EXPECT_TRUE(counted("admission_limit{method=\"POST\",route=\"/v1/messages\"} 10")) << "never above the ceiling";
+  EXPECT_EQ(status(head("POST", "/v1/messages")), 0);
+}
+
 TEST_F(AtTheEdge, ADroppedReplyGivesItsPlaceBack) {
   options.intake_limit = 1;
   hold("POST", "/v1/messages");

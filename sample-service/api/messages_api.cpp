@@ -1,8 +1,5 @@
 #include "sample-service/api/messages_api.h"
 
-#include <algorithm>
-#include <chrono>
-
 #include "common/core/digest.h"
 #include "sample-service/api/receiver_url.h"
 #include "sample-service/api/request_text.h"
@@ -18,7 +15,6 @@ using sluice::http::ReplyPtr;
 using sluice::http::Response;
 
 constexpr Duration kKeyLife{24 * 3'600'000};
-constexpr Duration kPatience{300};  // for the same key's other request
 
 Expected<std::string> key_of(const IncomingRequest& in) {
   const auto header = in.request.headers.find("Idempotency-Key");
@@ -36,6 +32,7 @@ Once once_of(const CallPtr& call, const IncomingRequest& in, const std::string& 
   once.answer = std::move(answer);
   once.now = in.received;
   once.expires = in.received + kKeyLife;
+  once.until = call->deadline.end();
   return once;
 }
 
@@ -64,11 +61,6 @@ Response page_answer(const Expected<Slice<Item>>& slice, Write write) {
   return json_answer(200, page);
 }
 
-void keep_to(Duration left, Once& once) {
-  once.patience = std::min(kPatience, left);
-  once.until = std::chrono::steady_clock::now() + left;
-}
-
 }  // namespace
 
 void post_message(ApiContext& api, const CallPtr& call, const IncomingRequest& in, ReplyPtr reply) {
@@ -92,15 +84,13 @@ void post_message(ApiContext& api, const CallPtr& call, const IncomingRequest& i
   message.received = in.received;
   Answer answer{202, {{"Content-Type", "application/json"}, {"Location", "/v1/messages/" + message.id}}, to_json(message)};
   Once once = once_of(call, in, *key, fingerprint("POST", "/v1/messages", in.request.body), std::move(answer));
-  api.calls.run(call, std::move(reply),
-                [&api, call, once = std::move(once), message = std::move(message), url = intake->endpoint]() mutable {
-                  keep_to(call->deadline.left(api.parts.clock.monotonic()), once);
-                  const Stopwatch watch;
-                  const auto stored = api.parts.store.intake(once, message, url, api.parts.endpoints.default_endpoint);
-                  api.traced(*call, "intake", watch, stored ? "" : stored.error().message);
-                  if (stored && !stored->replayed && api.parts.stored) api.parts.stored(message.id);
-                  return kept(api, stored);
-                });
+  api.calls.run(call, std::move(reply), [&api, call, once = std::move(once), message = std::move(message), url = intake->endpoint] {
+    const Stopwatch watch;
+    const auto stored = api.parts.store.intake(once, message, url, api.parts.endpoints.default_endpoint);
+    api.traced(*call, "intake", watch, stored ? "" : stored.error().message);
+    if (stored && !stored->replayed && api.parts.stored) api.parts.stored(message.id);
+    return kept(api, stored);
+  });
 }
 
 void replay_message(ApiContext& api, const CallPtr& call, const IncomingRequest& in, ReplyPtr reply) {
@@ -110,8 +100,7 @@ void replay_message(ApiContext& api, const CallPtr& call, const IncomingRequest&
   const OrderedJson body{{"id", id}, {"state", name(State::Pending)}};
   Answer answer{202, {{"Content-Type", "application/json"}, {"Location", "/v1/messages/" + id}}, body.dump() + "\n"};
   Once once = once_of(call, in, *key, fingerprint("POST", "/v1/messages/" + id + "/replay", ""), std::move(answer));
-  api.calls.run(call, std::move(reply), [&api, call, once = std::move(once), id]() mutable {
-    keep_to(call->deadline.left(api.parts.clock.monotonic()), once);
+  api.calls.run(call, std::move(reply), [&api, call, once = std::move(once), id] {
     const auto stored = api.parts.store.replay(once, id);
     api.messages.forget(cache_key(call));  // nobody joins a load that began before
     if (stored && !stored->replayed && api.parts.stored) api.parts.stored(id);

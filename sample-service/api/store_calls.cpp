@@ -6,19 +6,26 @@ namespace courier {
 
 using sluice::http::Response;
 
-StoreCalls::StoreCalls(Executor& executor, const sluice::Clock& clock, Meter& meter, sluice::metrics::Registry& metrics)
+StoreCalls::StoreCalls(Executor& executor, const sluice::Clock& clock, Meter& meter, sluice::metrics::Registry& metrics,
+                       std::function<void(Duration waited)> on_begin)
     : executor_(executor),
       clock_(clock),
       meter_(meter),
       waited_(metrics.histogram("admission_queue_seconds", "How long requests waited for the store.",
-                                sluice::metrics::request_duration_bounds())) {}
+                                sluice::metrics::request_duration_bounds())),
+      on_begin_(std::move(on_begin)) {}
+
+void StoreCalls::begun(Duration waited) {
+  waited_.observe(sluice::seconds(waited));
+  if (on_begin_) on_begin_(waited);
+}
 
 void StoreCalls::run(const CallPtr& call, sluice::http::ReplyPtr reply, std::function<Response()> work) {
   const auto once = std::make_shared<OnceReply>(std::move(reply));
   const Duration posted = clock_.monotonic();
   const bool taken = executor_.try_post([this, call, once, posted, work = std::move(work)] {
     const Duration now = clock_.monotonic();
-    waited_.observe(sluice::seconds(now - posted));
+    begun(now - posted);
     if (call->deadline.expired(now)) return refuse_late(*once, *call->route, call->deadline.timeout);
     if (call->deadline.waited_too_long(posted, now)) {
       return refuse(*once, *call->route, 503, "queue_age", "the request waited too long for the database; try again");
@@ -81,7 +88,7 @@ void StoreCalls::load(const std::shared_ptr<Reading>& reading, const ReadCache::
   const bool taken = executor_.try_post([this, reading, flight] {
     const Duration now = clock_.monotonic();
     const RequestDeadline& deadline = reading->call->deadline;
-    waited_.observe(sluice::seconds(now - reading->posted));
+    begun(now - reading->posted);
     const bool late = deadline.expired(now);
     if (!late && !deadline.waited_too_long(reading->posted, now)) return flight->finish(reading->what.load());
     if (!answer_instead(*reading)) {

@@ -24,7 +24,9 @@ namespace courier {
 
 class StoreCalls {
  public:
-  StoreCalls(Executor& executor, const sluice::Clock& clock, Meter& meter, sluice::metrics::Registry& metrics);
+  // on_begin: told how long each call has waited in the line, on the executor's threads; may be null.
+  StoreCalls(Executor& executor, const sluice::Clock& clock, Meter& meter, sluice::metrics::Registry& metrics,
+             std::function<void(Duration waited)> on_begin = nullptr);
 
   // work: blocks; its answer is sent. It is not called when the deadline has passed.
   void run(const CallPtr& call, sluice::http::ReplyPtr reply, std::function<sluice::http::Response()> work);
@@ -39,6 +41,7 @@ class StoreCalls {
 
  private:
   struct Reading;
+  void begun(Duration waited);
   void ask(const std::shared_ptr<Reading>& reading);
   void load(const std::shared_ptr<Reading>& reading, const ReadCache::FlightPtr& flight);
   bool answer_instead(Reading& reading);
@@ -49,6 +52,7 @@ class StoreCalls {
   const sluice::Clock& clock_;
   Meter& meter_;
   sluice::metrics::Histogram waited_;
+  const std::function<void(Duration waited)> on_begin_;
   DeadlineWatch watch_;
 };
 

@@ -94,7 +94,8 @@ Expected<void> Service::open_store() {
   dependencies_.define("database", settings_.database_is_hard);
   // Soft, whatever is asked for: without it workers look by themselves each second.
   if (!settings_.broker.empty()) dependencies_.define("broker", false);
-  auto store = courier::open_store({.database = settings_.database, .connections = settings_.connections, .metrics = &metrics_});
+  auto store =
+      courier::open_store({.database = settings_.database, .connections = settings_.connections, .metrics = &metrics_, .clock = &clock_});
   if (!store) return tl::make_unexpected(store.error());
   store_ = std::move(*store);
   look_at_database();  // green from the start, or not at all: start() fails where no round trip succeeds
@@ -141,6 +142,7 @@ Expected<void> Service::make_relay() {
 }
 
 Expected<void> Service::make_api() {
+  if (settings_.limit_wait.count() > 0) share_ = std::make_unique<AdaptiveShare>(settings_.limit_wait);
   if (!settings_.redis_cache.empty() && settings_.role != Role::Worker) {
     auto redis = redis_for_cache(settings_.redis_cache);
     if (!redis) return fail("COURIER_REDIS_CACHE", redis.error());
@@ -158,9 +160,15 @@ Expected<void> Service::make_api() {
                                         metrics_,
                                         meter_,
                                         [this](const std::string& id) { relay_->stored(id); },
+                                        [this](Duration waited) { begun(waited); },
                                         {settings_.cache_bytes, settings_.cache_ttl, l2_.get()},
                                         spans_.get()});
   return {};
+}
+
+void Service::begun(Duration waited) {
+  if (!share_) return;
+  if (const auto share = share_->observe(clock_.monotonic(), waited)) edge_.share_limits(*share, store_->parallelism());
 }
 
 Expected<void> Service::listen(const Extras& extras) {

@@ -13,6 +13,7 @@
 #include "common/http/server.h"
 #include "common/telemetry/health.h"
 #include "common/telemetry/metrics.h"
+#include "sample-service/admission/adaptive_share.h"
 #include "sample-service/api/api.h"
 #include "sample-service/api/edge.h"
 #include "sample-service/service/dependencies.h"
@@ -54,6 +55,7 @@ class Service {
   void make_worker();
   Expected<void> make_relay();
   Expected<void> make_api();
+  void begun(Duration waited);
   Expected<void> listen(const Extras& extras);
   void wait(Duration length, const std::stop_token& hurry);
   void keep_house();  // each second on a thread of the executor
@@ -79,6 +81,7 @@ class Service {
   std::unique_ptr<SpanExporter> spans_;  // null: nothing is traced
   Meter meter_{metrics_};
   Edge edge_;
+  std::unique_ptr<AdaptiveShare> share_;           // null: limits are what they are set to
   std::vector<std::atomic<long long>> last_tick_;  // of each loop, monotonic milliseconds
   std::mutex mutex_;
   std::condition_variable_any never_;

@@ -111,6 +111,7 @@ void read_edge(Reader& read, Settings& settings) {
   read.number<std::size_t>("COURIER_LIMIT_INTAKE", edge.intake_limit, 0, 100'000);
   read.number<std::size_t>("COURIER_LIMIT_READ", edge.read_limit, 0, 100'000);
   read.number<std::size_t>("COURIER_LIMIT_CHANGE", edge.change_limit, 0, 100'000);
+  read.duration("COURIER_LIMIT_WAIT", settings.limit_wait);
   std::size_t quota = 0;
   read.number<std::size_t>("COURIER_QUOTA", quota, 0, 1'000'000);
   std::size_t burst = quota;

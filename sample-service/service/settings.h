@@ -33,6 +33,7 @@ struct Settings {
   bool database_is_hard = false;        // unready while it does not answer
   std::size_t queue = 256;              // requests that may wait for the database
   EdgeOptions edge{};
+  Duration limit_wait{0};                   // AdaptiveShare's target; 0: limits are what they are set to
   std::size_t cache_bytes = 16 << 20;       // of copies in this process; 0: none
   Duration cache_ttl = CacheOptions{}.ttl;  // of copies of endpoints
   std::string redis_cache{};                // redis_for_cache(); empty: none

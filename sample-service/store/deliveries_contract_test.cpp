@@ -212,6 +212,26 @@ TEST_P(DeliveriesContract, TheSweeperFindsWhatIsOverdue) {
   EXPECT_EQ(queue->oldest_due, at(2'000));
 }
 
+TEST_P(DeliveriesContract, ALongQueueIsNotCountedToItsEnd) {
+  store.reset();
+  const auto sql = connect_store({.database = database.uri()});
+  const std::string numbers =
+      "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < " + std::to_string(kMostCounted) + ") ";
+  const auto filled = sql->session().map([&](const Pool::Lease& session) {
+    return session->script(
+        numbers + "INSERT INTO deliveries SELECT CAST(i AS TEXT), '', 'default', 'r', 'u', 1, 0, 0, 9000 - i % 7, 0, 0, '' FROM n;" +
+        numbers + "INSERT INTO outbox (kind, reference, created) SELECT 0, CAST(i AS TEXT), 2000 + i FROM n;");
+  });
+  ASSERT_TRUE(filled && *filled);
+  const auto queue = sql->queue(at(8'994));
+  ASSERT_TRUE(queue) << queue.error().message;
+  EXPECT_EQ(queue->pending, kMostCounted);
+  EXPECT_EQ(queue->due, kMostCounted / 7);
+  EXPECT_EQ(queue->oldest_due, at(8'994));
+  EXPECT_EQ(queue->outbox, kMostCounted);
+  EXPECT_EQ(queue->oldest_notice, at(2'000));
+}
+
 TEST_P(DeliveriesContract, OneIsChosenForAChoreUntilItsTimeIsOver) {
   EXPECT_TRUE(*store->lead("sweep", "a", at(1'000), Duration(5'000)));
   EXPECT_FALSE(*store->lead("sweep", "b", at(2'000), Duration(5'000)));

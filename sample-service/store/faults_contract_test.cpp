@@ -274,7 +274,7 @@ TEST_P(PostgresFaults, ADuplicateOfARequestThatHangsIsToldToComeAgain) {
       hanging->script("INSERT INTO idempotency (tenant, route, key, fingerprint, status, headers, body, created, expires) "
                       "VALUES ('default', 'POST /v1/messages', 'key', 'print', 202, '{}', 'hung', 1000, 99999999999999)"));
   Once impatient = once("key");
-  impatient.patience = Duration(50);
+  impatient.until = clock.monotonic() + Duration(50);
   const auto busy = store->intake(impatient, message("a"), "http://sink/hook", "");
   ASSERT_FALSE(busy);
   EXPECT_TRUE(busy.error().is(Error::Kind::Conflict)) << busy.error().message;

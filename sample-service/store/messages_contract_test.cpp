@@ -81,12 +81,12 @@ TEST_P(MessagesContract, AFailedIntakeLeavesNoKeyBehind) {
 
 TEST_P(MessagesContract, WhatTheDatabaseIsNotAskedForInTimeIsNotStored) {
   Once late = once("key");
-  late.until = std::chrono::steady_clock::now();
+  late.until = clock.monotonic();
   const auto refused = store->intake(late, message("a"), "http://sink/hook", "");
   ASSERT_FALSE(refused);
   EXPECT_TRUE(refused.error().is(Error::Kind::Unavailable)) << refused.error().message;
   EXPECT_TRUE(store->lookup("default", "a").error().is(Error::Kind::NotFound));
-  late.until += std::chrono::hours(1);
+  late.until += Duration(1);
   const auto stored = store->intake(late, message("a"), "http://sink/hook", "");
   ASSERT_TRUE(stored) << stored.error().message;
   EXPECT_FALSE(stored->replayed);

@@ -13,12 +13,15 @@ bool is_postgres_uri(const std::string& database) { return database.starts_with(
 std::unique_ptr<SqlStore> connect_store(const StoreOptions& options) {
   auto observer = std::make_unique<Observer>(options.metrics, options.slow);
   Observer& seen = *observer;
+  static const sluice::SystemClock machine;
+  const sluice::Clock& clock = options.clock ? *options.clock : machine;
   if (is_postgres_uri(options.database)) {
     return std::make_unique<PostgresStore>(
-        "postgres", options.connections, [uri = options.database, &seen] { return open_postgres_session(uri, seen); }, std::move(observer));
+        "postgres", options.connections, [uri = options.database, &seen] { return open_postgres_session(uri, seen); }, std::move(observer),
+        clock);
   }
   return std::make_unique<SqlStore>(
-      "sqlite", 1, [path = options.database, &seen] { return open_sqlite_session(path, seen); }, std::move(observer));
+      "sqlite", 1, [path = options.database, &seen] { return open_sqlite_session(path, seen); }, std::move(observer), clock);
 }
 
 Expected<std::unique_ptr<Store>> open_store(const StoreOptions& options) {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "common/core/clock.h"
 #include "common/telemetry/metrics.h"
 #include "sample-service/store/store.h"
 
@@ -18,6 +19,7 @@ struct StoreOptions {
   // dependency_request_duration_seconds{dependency="database",op,outcome}, db_slow_queries_total{query},
   // db_pool_connections{state}, db_pool_wait_seconds; null: none.
   sluice::metrics::Registry* metrics = nullptr;
+  const sluice::Clock* clock = nullptr;  // of Once::until; null: the machine's
 };
 
 // Opens the database, brings its schema up as far as that is harmless for older couriers (migration.h) and makes one real

@@ -40,7 +40,7 @@ const Statement kClaim{
 Expected<Answer> PostgresStore::intake(const Once& once, const Message& message, const std::string& url, const std::string& fallback_url) {
   const auto values = intake_values(once, message, url, fallback_url);
   return on_session("intake", Repeat::Yes, [&](Session& session) -> Expected<Answer> {
-    if (auto set = session.set_patience(once.patience); !set) return tl::make_unexpected(set.error());
+    if (auto set = session.set_patience(patience(once)); !set) return tl::make_unexpected(set.error());
     if (auto ready = session.prepare(kIntake, values); !ready) return tl::make_unexpected(ready.error());
     if (auto still = in_time(once); !still) return tl::make_unexpected(still.error());
     const auto stored = session.run(kIntake, values);

@@ -15,10 +15,12 @@ const Statement kForget{"outbox_forget", "DELETE FROM outbox WHERE sequence = $1
 const Statement kOverdue{"overdue",
                          "SELECT message FROM (SELECT message, run_after FROM deliveries WHERE state = 0 AND run_after <= $1 "
                          "ORDER BY run_after LIMIT $2) late GROUP BY message"};
+// The oldest ones only: every process asks each second, and a long line must not become longer by being counted.
 const Statement kQueue{"queue",
                        "SELECT count(*), COALESCE(sum(CASE WHEN run_after <= $1 THEN 1 ELSE 0 END), 0), COALESCE(min(run_after), $1) "
-                       "FROM deliveries WHERE state = 0"};
-const Statement kOutboxAge{"outbox_age", "SELECT count(*), COALESCE(min(created), $1) FROM outbox"};
+                       "FROM (SELECT run_after FROM deliveries WHERE state = 0 ORDER BY run_after LIMIT $2) AS oldest"};
+const Statement kOutboxAge{
+    "outbox_age", "SELECT count(*), COALESCE(min(created), $1) FROM (SELECT created FROM outbox ORDER BY sequence LIMIT $2) AS oldest"};
 
 const Statement kForgetStats{"stats_forget", "DELETE FROM delivery_stats"};
 const Statement kStats{
@@ -93,9 +95,9 @@ Expected<std::vector<std::string>> SqlStore::overdue(Time since, std::size_t lim
 
 Expected<QueueStats> SqlStore::queue(Time now) {
   return on_session("queue", Repeat::Yes, [&](Session& session) -> Expected<QueueStats> {
-    const auto deliveries = session.run(kQueue, {to_sql(now)});
+    const auto deliveries = session.run(kQueue, {to_sql(now), kMostCounted});
     if (!deliveries) return tl::make_unexpected(deliveries.error());
-    const auto notices = session.run(kOutboxAge, {to_sql(now)});
+    const auto notices = session.run(kOutboxAge, {to_sql(now), kMostCounted});
     if (!notices) return tl::make_unexpected(notices.error());
     const Row& waiting = deliveries->rows.front();
     const Row& told = notices->rows.front();

@@ -72,8 +72,8 @@ Expected<std::optional<Answer>> SqlStore::recall(Session& session, const Once& o
   return Answer{static_cast<int>(row.number(1)), headers_of(row.text(2)), row.text(3), true};
 }
 
-Expected<void> SqlStore::in_time(const Once& once) {
-  if (std::chrono::steady_clock::now() < once.until) return {};
+Expected<void> SqlStore::in_time(const Once& once) const {
+  if (clock_.monotonic() < once.until) return {};
   return fail(Error::Kind::Unavailable, "database: it was too slow to begin within the time that the request allows");
 }
 
@@ -119,7 +119,7 @@ Expected<Answer> SqlStore::intake(const Once& once, const Message& message, cons
 
 Expected<Answer> SqlStore::replay(const Once& once, const std::string& id) {
   return in_transaction("replay", Repeat::Yes, [&](Session& session) -> Expected<Answer> {
-    if (auto set = session.set_patience(once.patience); !set) return tl::make_unexpected(set.error());
+    if (auto set = session.set_patience(patience(once)); !set) return tl::make_unexpected(set.error());
     if (auto still = in_time(once); !still) return tl::make_unexpected(still.error());
     const auto remembered = session.run(kReplayKey, key_values(once));
     if (!remembered) return tl::make_unexpected(remembered.error());

@@ -11,8 +11,9 @@ const Statement kPing[] = {{"ping", "SELECT CAST(round((julianday('now') - 24405
 long long to_sql(Time time) { return time.time_since_epoch().count(); }
 Time from_sql(long long milliseconds) { return Time(Duration(milliseconds)); }
 
-SqlStore::SqlStore(std::string engine, std::size_t connections, Pool::Connect connect, std::unique_ptr<Observer> observer)
-    : engine_(std::move(engine)), observer_(std::move(observer)), pool_(connections, std::move(connect), *observer_) {}
+SqlStore::SqlStore(std::string engine, std::size_t connections, Pool::Connect connect, std::unique_ptr<Observer> observer,
+                   const sluice::Clock& clock)
+    : engine_(std::move(engine)), observer_(std::move(observer)), pool_(connections, std::move(connect), *observer_), clock_(clock) {}
 
 std::string SqlStore::listed() const {
   if (engine_ == "postgres") return "(SELECT unnest(string_to_array($1, ',')))";

@@ -9,6 +9,7 @@
 #include <string>
 #include <type_traits>
 
+#include "common/core/clock.h"
 #include "sample-service/store/observer.h"
 #include "sample-service/store/pool.h"
 #include "sample-service/store/store.h"
@@ -18,7 +19,8 @@ namespace courier {
 class SqlStore : public Store {
  public:
   // engine: "sqlite" or "postgres".
-  SqlStore(std::string engine, std::size_t connections, Pool::Connect connect, std::unique_ptr<Observer> observer);
+  SqlStore(std::string engine, std::size_t connections, Pool::Connect connect, std::unique_ptr<Observer> observer,
+           const sluice::Clock& clock);
 
   std::string engine() const override { return engine_; }
   std::size_t parallelism() const override { return pool_.size(); }
@@ -104,7 +106,9 @@ class SqlStore : public Store {
   // What is kept under the key; none: nothing. Exists: it was used for another request.
   static Expected<std::optional<Answer>> recall(Session& session, const Once& once);
   // Unavailable: once.until has come.
-  static Expected<void> in_time(const Once& once);
+  Expected<void> in_time(const Once& once) const;
+  // How long its statements wait for locks.
+  Duration patience(const Once& once) const { return once.until - clock_.monotonic(); }
   // Why an intake found nobody to deliver to.
   static sluice::Unexpected nobody(Session& session, const Once& once, const Message& message);
   // Values of the intake's statements, in the order of intake_sql.h.
@@ -120,6 +124,7 @@ class SqlStore : public Store {
   const std::string engine_;
   const std::unique_ptr<Observer> observer_;
   Pool pool_;
+  const sluice::Clock& clock_;
 };
 
 long long to_sql(Time time);

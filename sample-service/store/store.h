@@ -9,7 +9,6 @@
 // An outcome that was lost with the connection is retried where repeating is harmless, and Unavailable otherwise.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <map>
 #include <memory>
@@ -38,10 +37,10 @@ struct Once {
   std::string fingerprint{};  // fingerprint(): tells two requests under one key apart
   Answer answer{};
   Time now{};
-  Time expires{};          // forgotten from then on
-  Duration patience{300};  // how long to wait for the same key's other request; at most 300 ms are waited
-  // Nothing is stored that the database is not asked for by then: what comes before it, such as a change of the patience, takes time.
-  std::chrono::steady_clock::time_point until = std::chrono::steady_clock::time_point::max();
+  Time expires{};  // forgotten from then on
+  // Monotonic, of the store's clock. Nothing is stored that the database is not asked for by then: what comes before it, such as a
+  // connection, takes time. The same key's other request is waited for until then too, but never for more than 300 ms.
+  Duration until = Duration::max();
 };
 
 // A page of a list, newest first; `next` of one is `after` of the following.
@@ -94,7 +93,7 @@ struct Notice {
   std::string reference{};  // id of the message, or id@version of the endpoint
 };
 
-// The queue as a whole.
+// The queue as a whole. A count ends at kMostCounted: more are told as so many.
 struct QueueStats {
   long long pending = 0;  // deliveries that are not ended
   long long due = 0;      // of those: might be lent now
@@ -203,5 +202,6 @@ class Store {
 };
 
 inline constexpr std::size_t kMaxEndpoints = 100;
+inline constexpr long long kMostCounted = 100'000;
 
 }  // namespace courier

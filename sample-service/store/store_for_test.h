@@ -93,7 +93,7 @@ class StoreContract : public ::testing::TestWithParam<std::string> {
   void SetUp() override { open(); }
   void open() {
     store.reset();
-    store = opened({.database = database.uri(), .connections = 8});
+    store = opened({.database = database.uri(), .connections = 8, .clock = &clock});
   }
 
   static Once once(const std::string& key, const std::string& print = "print", Time now = at(1'000)) {
@@ -145,6 +145,7 @@ class StoreContract : public ::testing::TestWithParam<std::string> {
     return status->deliveries.at(0);
   }
 
+  sluice::ManualClock clock;  // outlives the store
   TestDatabase database;
   std::unique_ptr<Store> store;
   const Duration lease{10'000};

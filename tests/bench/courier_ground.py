@@ -110,8 +110,9 @@ class Ground:
             d.expect(may_fail or wrong <= phase["asked"] / 100, told)
         return result
 
-    def commits(self, database, seconds, connections):
-        return json.loads(d.run(os.path.join(self.build, BENCH), "commits", "--database", database, "--seconds", str(seconds),
+    def commits(self, what, database, seconds, connections):
+        """what: 'row' or 'intake'."""
+        return json.loads(d.run(os.path.join(self.build, BENCH), "commits", what, "--database", database, "--seconds", str(seconds),
                                 "--connections", str(connections), "--bytes", str(len(BODY))))
 
 

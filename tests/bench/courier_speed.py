@@ -1,5 +1,5 @@
-"""How fast and how frugal courier is, beside what it is made of: its edge beside common/http and bare Beast, its intake beside a bare
-commit on the same disk; what overload does to it; its memory.
+"""How fast and how frugal courier is, beside what it is made of: its edge beside common/http and bare Beast, its intake beside the same
+transactions without HTTP on the same disk; what overload does to it; its memory, also over ten minutes at 80 % of what it can do.
 
 Everything runs on this machine, the load too, in rounds that take turns (A B A B ...); the figures are medians of the rounds. Gates are
 printed, and a missed one does not fail the program: what is measured shares the cores with what measures it.
@@ -11,7 +11,7 @@ import courier_overload as overload
 import delivery as d
 from courier_ground import INTAKE, Ground, ask, file_system, median, pause
 from figures import Conditions, Report, table
-from process import Peak
+from process import Memory
 
 TARGETS = ["courier", "courier-bench"]
 STORES = ["sqlite", "postgres"]
@@ -20,12 +20,17 @@ CONNECTIONS = {"sqlite": 1, "postgres": 4}  # to the database: all that SQLite h
 RATE = 4000  # of the open loop beside the edge
 RESTING = 1000  # idle connections
 FACTORS = (1, 2, 5)  # of the capacity; the gates are of the last one
+BEAST = "Beast, bare"
+EMPTY = "courier, GET /version"
+EDGE = 0.9  # of what bare Beast serves, at least
+SAME = {"sqlite": 0.6}  # of the same transactions without HTTP, at least
+FLAT = 10  # %: how far each minute's memory may be from the second one's
 
 
 def options(parser):
     parser.add_argument("--quick", action="store_true", help="a short look: one round, short phases")
     parser.add_argument("--part", action="append", choices=["edge", "intake", "overload", "memory"],
-                        help="measure this only; may be repeated (default: all, about 12 minutes)")
+                        help="measure this only; may be repeated (default: all, about 24 minutes)")
     parser.add_argument("--rounds", type=int, metavar="N", help="that take turns (default: 5; quick: 1)")
 
 
@@ -35,21 +40,24 @@ class Lengths:
         self.rounds = chosen.rounds or (1 if quick else 5)
         self.phase = 1 if quick else 3
         self.calm, self.over, self.longest = (2, 3, 3) if quick else (10, 20, 60)
-        self.steps = 2 if quick else 10
         self.deliveries = 500 if quick else 3000
+        self.minute, self.minutes = (3, 4) if quick else (60, 10)
 
 
 def measure(chosen, top):
-    lengths, figures, texts = Lengths(chosen), {}, []
+    lengths, figures, texts, gates = Lengths(chosen), {}, [], []
     parts = {"edge": edge, "intake": intake, "overload": overloads, "memory": memory}
     conditions = Conditions(top)
     with Ground(top) as ground:
         conditions.known["disk"] = file_system(ground.folder)
         for part in chosen.part or parts:
             d.say(f"measuring: {part}")
-            figures[part], text = parts[part](ground, lengths)
+            figures[part], text, verdicts = parts[part](ground, lengths)
             texts.append(text)
+            gates += verdicts
     conditions.known["load"] = "on the same machine, one thread; beside it nothing else should run"
+    texts.append(table(["gate", "found", "wanted", ""],
+                       [[gate, found, wanted, "kept" if kept else "MISSED"] for gate, found, wanted, kept in gates]))
     return Report("courier", conditions, figures, "\n\n".join(texts))
 
 
@@ -69,9 +77,9 @@ def edge_variants(ground, stack):
     key = ask(closed.port, "/v1/tenants/default/keys", "POST", {}, Authorization=f"Bearer {administrator}")[1]["key"]
     bearer = f"Bearer {token(closed, key)}"
     closed_path = endpoint(closed, Authorization=bearer)
-    return {"Beast, bare": (enter(ground.bench_server("beast", "--body", about, pin=True)), ()),
+    return {BEAST: (enter(ground.bench_server("beast", "--body", about, pin=True)), ()),
             "common/http, constant answer": (enter(ground.bench_server("engine", "--body", about, pin=True)), ()),
-            "courier, GET /version": (plain, ("--target", "/version")),
+            EMPTY: (plain, ("--target", "/version")),
             "courier, GET an endpoint, from its copy": (plain, ("--target", open_path)),
             "the same with a token": (closed, ("--target", closed_path, "--header", f"Authorization: {bearer}"))}
 
@@ -100,11 +108,14 @@ def edge(ground, lengths):
                                                     "p50_ms": even["phases"][1]["well"]["p50"], "p99_ms": even["phases"][1]["well"]["p99"]})
     found = {name: {**{figure: median([one[figure] for one in several]) for figure in several[0]}, "rounds": several}
              for name, several in rounds.items()}
-    engine = found["common/http, constant answer"]
-    rows = [[name, f"{one['rate']:,.0f}", f"{one['rate'] / engine['rate']:.2f}", f"{one['cpu_us']:.1f}",
-             f"{one['cpu_us'] - engine['cpu_us']:+.1f}", f"{one['p50_ms']:.2f}", f"{one['p99_ms']:.2f}"] for name, one in found.items()]
-    head = ["one event loop on one core", "requests/s", "/ engine", "CPU us", "- engine", f"p50 ms at {RATE}/s", "p99 ms"]
-    return found, table(head, rows)
+    bare = found[BEAST]
+    for one in found.values():
+        one["of_beast"] = median([mine["rate"] / beast["rate"] for mine, beast in zip(one["rounds"], bare["rounds"])])
+    rows = [[name, f"{one['rate']:,.0f}", f"{one['of_beast']:.2f}", f"{one['cpu_us']:.1f}", f"{one['cpu_us'] - bare['cpu_us']:+.1f}",
+             f"{one['p50_ms']:.2f}", f"{one['p99_ms']:.2f}"] for name, one in found.items()]
+    head = ["one event loop on one core", "requests/s", "/ Beast", "CPU us", "- Beast", f"p50 ms at {RATE}/s", "p99 ms"]
+    share = found[EMPTY]["of_beast"]
+    return found, table(head, rows), [("empty route / bare Beast", f"{share:.2f}", f">= {EDGE}", share >= EDGE)]
 
 
 # --- intake ---
@@ -119,26 +130,28 @@ def intake(ground, lengths):
     rounds = {store: [] for store in STORES}
     with contextlib.ExitStack() as stack:
         couriers = {store: stack.enter_context(ground.courier(ground.database(store), **intake_settings(store))) for store in STORES}
-        bare = {store: ground.database(store) for store in STORES}
+        bare = {(store, what): ground.database(store) for store in STORES for what in ("row", "intake")}
         capacity = {store: capacity_of(ground, couriers[store], lengths) for store in STORES}
         for _ in range(lengths.rounds):
             for store in STORES:
-                commits = ground.commits(bare[store], lengths.phase, CONNECTIONS[store])
+                row, same = (ground.commits(what, bare[store, what], lengths.phase, CONNECTIONS[store]) for what in ("row", "intake"))
                 full = ground.load(couriers[store], f"closed:{lengths.phase}", arguments=INTAKE)
                 even = ground.load(couriers[store], f"{0.8 * capacity[store]:.0f}:{lengths.phase}", arguments=INTAKE)
-                calm = even["phases"][0]
-                rounds[store].append({"bare": commits["rate"], "bare_p99_ms": commits["took"]["p99"],
-                                      "accepted": full["phases"][0]["goodput"], "cpu_us": full["cpu_us"],
-                                      "ratio": full["phases"][0]["goodput"] / commits["rate"], "calm_p50_ms": calm["well"]["p50"],
-                                      "calm_p99_ms": calm["well"]["p99"], "calm_refused": calm["refused"]["count"]})
+                calm, accepted = even["phases"][0], full["phases"][0]["goodput"]
+                rounds[store].append({"row": row["rate"], "same": same["rate"], "same_p99_ms": same["took"]["p99"],
+                                      "accepted": accepted, "cpu_us": full["cpu_us"], "ratio": accepted / same["rate"],
+                                      "calm_p50_ms": calm["well"]["p50"], "calm_p99_ms": calm["well"]["p99"],
+                                      "calm_refused": calm["refused"]["count"]})
     found = {store: {**{figure: median([one[figure] for one in rounds[store]]) for figure in rounds[store][0]}, "rounds": rounds[store],
                      "deliveries": deliveries(ground, store, lengths.deliveries)} for store in STORES}
-    rows = [[NAMES[store], f"{one['bare']:,.0f}", f"{one['accepted']:,.0f}", f"{one['ratio']:.2f}", f"{one['cpu_us']:.0f}",
-             f"{one['bare_p99_ms']:.1f}", f"{one['calm_p50_ms']:.1f}", f"{one['calm_p99_ms']:.1f}", f"{one['deliveries']['rate']:,.0f}",
-             one["deliveries"]["repeated"]] for store, one in found.items()]
-    head = ["POST /v1/messages", "bare commits/s", "accepted/s", "ratio", "CPU us", "bare p99 ms", "p50 at 80 %", "p99 at 80 %",
-            "delivered/s", "twice"]
-    return found, table(head, rows)
+    rows = [[NAMES[store], f"{one['row']:,.0f}", f"{one['same']:,.0f}", f"{one['accepted']:,.0f}", f"{one['ratio']:.2f}",
+             f"{one['cpu_us']:.0f}", f"{one['same_p99_ms']:.1f}", f"{one['calm_p50_ms']:.1f}", f"{one['calm_p99_ms']:.1f}",
+             f"{one['deliveries']['rate']:,.0f}", one["deliveries"]["repeated"]] for store, one in found.items()]
+    head = ["POST /v1/messages", "one row/s", "same, no HTTP/s", "accepted/s", "/ same", "CPU us", "same p99 ms", "p50 at 80 %",
+            "p99 at 80 %", "delivered/s", "twice"]
+    gates = [(f"intake / the same without HTTP, {NAMES[store]}", f"{found[store]['ratio']:.2f}", f">= {wanted}",
+              found[store]["ratio"] >= wanted) for store, wanted in SAME.items()]
+    return found, table(head, rows), gates
 
 
 def capacity_of(ground, courier, lengths):
@@ -165,14 +178,14 @@ def overload_of(ground, courier, factor, lengths):
     calm, over = 0.8 * capacity, factor * capacity
     length = lengths.longest if factor == FACTORS[-1] else lengths.over
     before = courier.megabytes("VmRSS")
-    with Peak(courier) as peak:
+    with Memory(courier) as watched:
         result = ground.load(courier, f"{calm:.0f}:{lengths.calm}", f"{over:.0f}:{length}", f"{calm:.0f}:{lengths.calm}", arguments=INTAKE,
                              connections=256, may_fail=True)
-    return {**overload.figures(capacity, factor, result, peak.megabytes - before), "connects": result["connects"]}
+    return {**overload.figures(capacity, factor, result, watched.peak - before), "connects": result["connects"]}
 
 
 def overloads(ground, lengths):
-    found, texts = {}, []
+    found, texts, gates = {}, [], []
     for store in STORES:
         found[store] = []
         with ground.courier(ground.database(store), **intake_settings(store)) as courier:
@@ -184,10 +197,8 @@ def overloads(ground, lengths):
                  one["growth_megabytes"], "never" if one["recovery_seconds"] is None else one["recovery_seconds"]] for one in found[store]]
         texts.append(table([f"overload, {store}", "goodput/s", "% of peak", "p99 at 80 %", "accepted p99", "ratio", "refused",
                             "failed", "refused p99", "memory +MB", "calm after s"], rows))
-        gates = [[f"{store}: {gate}", measured, wanted, "kept" if kept else "MISSED"]
-                 for gate, measured, wanted, kept in overload.verdicts(found[store][-1])]
-        texts.append(table([f"gates at {FACTORS[-1]} times the capacity", "found", "wanted", ""], gates))
-    return found, "\n\n".join(texts)
+        gates += [(f"{FACTORS[-1]} x, {store}: {gate}", *verdict) for gate, *verdict in overload.verdicts(found[store][-1])]
+    return found, "\n\n".join(texts), gates
 
 
 # --- memory ---
@@ -196,19 +207,30 @@ def memory(ground, lengths):
     with ground.courier(ground.database("sqlite"), **intake_settings("sqlite")) as courier:
         pause(2)
         found = {"idle": courier.megabytes("VmRSS")}
-        with Peak(courier) as peak:
+        with Memory(courier) as watched:
             rest = ground.load(courier, f"200:{lengths.phase}", arguments=("--target", "/version"), connections=4, idle=RESTING)
-        found |= {"resting": peak.megabytes, "resting_p99_ms": rest["phases"][0]["well"]["p99"]}
-        found["steps"] = []
-        for _ in range(lengths.steps + 1):  # the first one is the warm-up
-            for arguments in (("--target", "/version"), INTAKE):
-                ground.load(courier, "closed:120", arguments=arguments, requests=10_000)
-            found["steps"].append(courier.megabytes("VmRSS"))
-    warm, last = found["steps"][0], found["steps"][-1]
+        found |= {"resting": watched.peak, "resting_p99_ms": rest["phases"][0]["well"]["p99"], **long_run(ground, lengths)}
+    far = max(abs(100 * (one / found["minutes"][1] - 1)) for one in found["minutes"][2:])
     rows = [["at rest, after its start", f"{found['idle']:.1f}"],
             [f"with {RESTING:,} idle connections", f"{found['resting']:.1f}"],
             ["  per connection, kB", f"{1024 * (found['resting'] - found['idle']) / RESTING:.1f}"],
             ["  p99 of GET /version beside them, ms", f"{found['resting_p99_ms']:.2f}"],
-            ["after 10,000 reads and 10,000 messages", f"{warm:.1f}"],
-            [f"after {lengths.steps} times as many more", f"{last:.1f}"], ["  growth", f"{last - warm:+.1f}"]]
-    return found, table(["resident memory of courier, SQLite, MB", "found"], rows)
+            [f"taking and delivering {found['rate']:.0f} messages/s (80 %)", ""],
+            *([f"  part {part} of {lengths.minutes}, {lengths.minute} s each", f"{one:.1f}"] for part, one in enumerate(found["minutes"], 1))]
+    return found, table(["resident memory of courier, SQLite, MB", "found"], rows), [
+        ("memory from the second minute on, % away from it", f"{far:.1f}", f"<= {FLAT}", far <= FLAT)]
+
+
+def long_run(ground, lengths):
+    """80 % of what a courier alone takes and delivers at a time, for ten minutes: the median of its memory in each minute."""
+    rate = 0.8 * deliveries(ground, "sqlite", lengths.deliveries)["rate"]
+    with contextlib.ExitStack() as stack:
+        sink = stack.enter_context(ground.bench_server("sink", path="/"))
+        courier = stack.enter_context(ground.courier(ground.database("sqlite"), ENDPOINT=f"http://127.0.0.1:{sink.port}/"))
+        minutes, refused = [], 0
+        for _ in range(lengths.minutes):
+            with Memory(courier) as watched:
+                told = ground.load(courier, f"{rate:.0f}:{lengths.minute}", arguments=INTAKE)
+            minutes.append(round(median(watched.megabytes), 2))
+            refused += told["phases"][0]["refused"]["count"]
+        return {"rate": rate, "minutes": minutes, "refused": refused, "effects": ask(sink.port, "/")[1]["effects"]}

@@ -17,12 +17,17 @@ class Process:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-class Peak:
-    """The most resident memory, in MB, that a process has within the block; looked at ten times a second."""
+class Memory:
+    """Resident memory of a process within the block: looked at every `apart` seconds."""
 
-    def __init__(self, process):
-        self.process, self.megabytes, self.over = process, process.megabytes("VmRSS"), threading.Event()
+    def __init__(self, process, apart=0.1):
+        self.process, self.apart, self.over = process, apart, threading.Event()
+        self.megabytes = [process.megabytes("VmRSS")]  # one look after the other
         self.watcher = threading.Thread(target=self._watch, daemon=True)
+
+    @property
+    def peak(self):
+        return max(self.megabytes)
 
     def __enter__(self):
         self.watcher.start()
@@ -33,5 +38,5 @@ class Peak:
         self.watcher.join()
 
     def _watch(self):
-        while not self.over.wait(0.1):
-            self.megabytes = max(self.megabytes, self.process.megabytes("VmRSS"))
+        while not self.over.wait(self.apart):
+            self.megabytes.append(self.process.megabytes("VmRSS"))

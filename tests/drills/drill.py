@@ -14,7 +14,8 @@
   warm               s of the load that do not count as the calm before the fault (0)
   scene              faults that are not the drill's subject: what is measured "in the fault" is not about them
   may_fire           alerts that the scene itself may fire
-  gates              see gates.py; lost, unexpected, stored_twice, unlive and early_alerts are 0 in every drill
+  gates              see gates.py; lost, unexpected, stored_twice, unlive, bad_exits (a sanitizer's too) and early_alerts are 0 in every
+                     drill
   must_break         gates that must not hold: the drill shows that they can fail
   short              keys that replace those above in the short form; without it the drill has no short form. Its deadline is 5000
                      unless one is named

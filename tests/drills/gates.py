@@ -16,7 +16,7 @@ LEAST = ("goodput_share", "reads_ok_in_fault_percent", "requests_in_fault", "rep
          "stale_refused_percent", "edits", "budget_exhausted", "replays", "refused_while_full", "greedy_shed_percent",
          "goodput_of_peak_percent", "tokens_valid_percent", "cached_reads_ok_percent", "queries_seen", "waits_seen")
 TEXT = ("problem",)  # must contain these words
-ALWAYS = {"lost": 0, "unexpected": 0, "stored_twice": 0, "unlive": 0, "early_alerts": 0, "series": 2000}
+ALWAYS = {"lost": 0, "unexpected": 0, "stored_twice": 0, "unlive": 0, "bad_exits": 0, "early_alerts": 0, "series": 2000}
 
 
 def percent(part, whole):

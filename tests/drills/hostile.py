@@ -1,8 +1,8 @@
 """Connections that no honest client makes, straight to the first node.
 
   {slowloris: 200}              so many whose request never ends, until courier has closed all of them: closed_seconds
-  {connections: 200, for: 4}    so many that say nothing, more than it has descriptors for; then all are closed: accept_seconds until a new
-                                connection is served
+  {connections: 200, for: 4}    so many that say nothing, more than it has descriptors for, and who is turned away knocks again; then all
+                                are closed: accept_seconds until a new connection is served
   {requests: hostile}           each of those below: hostile_taken counts those that were not answered as they should be, within 2 s
 """
 import asyncio
@@ -10,6 +10,7 @@ import contextlib
 
 import small_http
 
+AGAIN = 0.25  # s until a connection that was turned away is made anew
 HEAD = b"POST /echo HTTP/1.1\r\nHost: courier\r\n"
 # What is sent, how the answers must begin. A body that is announced is never sent: the refusal must not wait for it.
 REQUESTS = {
@@ -43,11 +44,18 @@ async def slowloris(faults, fault):
 
 
 async def connections(faults, fault):
-    port = faults.world.fronts()[0].port
-    opened = await asyncio.gather(*(asyncio.open_connection("127.0.0.1", port) for _ in range(fault["connections"])))
-    await asyncio.sleep(fault["for"])
-    for _, writer in opened:
-        writer.transport.abort()
+    port, over = faults.world.fronts()[0].port, faults.load.now + fault["for"]
+
+    async def one():
+        while (left := over - faults.load.now) > 0:
+            with contextlib.suppress(asyncio.TimeoutError, OSError):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                try:
+                    await asyncio.wait_for(reader.read(), left)
+                finally:
+                    writer.transport.abort()
+            await asyncio.sleep(min(AGAIN, max(0, over - faults.load.now)))
+    await asyncio.gather(*(one() for _ in range(fault["connections"])))
     closed = faults.load.now
     for _ in range(100):
         with contextlib.suppress(small_http.Refused):

@@ -7,7 +7,7 @@ PATTERNS = (*ACCEPTANCE, "partition", "locks", "migration", "resources", "clock"
 # What one machine without a cluster cannot show, or a unit test shows better: (pattern, what, where).
 ELSEWHERE = (("hung pod", "restarted by liveness", "tests/courier/cluster/run"),
              ("zero downtime", "both sides of a migration, on both schemas", "sample-service/store/migration_test.cpp"),
-             ("observability", "trace from edge to receiver", "sample-service/service/service_test.cpp"),
+             ("observability", "trace from edge to receiver", "sample-service/service/service_telemetry_test.cpp"),
              ("fault guard", "no fault in the released image", "tests/courier/cluster/run"),
              ("canary fit", "rolled back, or promoted 10 of 10", "tests/courier/cluster/run"))
 WIDEST = 100  # characters of what was measured

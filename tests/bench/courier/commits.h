@@ -1,5 +1,5 @@
-// How fast a database commits at best here: one row into one table for each transaction, and nothing else, through the sessions
-// that courier's store uses. What intake does besides is measured against it.
+// How fast a database commits at best here, through the sessions that courier's store uses and without HTTP: the least that there is,
+// or exactly what intake stores. What courier accepts per second is measured against both.
 #pragma once
 
 #include <string>
@@ -10,11 +10,18 @@
 
 namespace courier::bench {
 
+// What is in each transaction.
+enum class Transaction {
+  Row,     // one row into one table without a key
+  Intake,  // Store::intake: the key, the message, one delivery and a notice
+};
+
 struct CommitPlan {
-  std::string database{};  // StoreOptions::database; gets a table bare_commits
+  Transaction what = Transaction::Row;
+  std::string database{};  // StoreOptions::database; nobody else writes to it
   std::size_t connections = 1;
   Nanoseconds length{0};
-  std::size_t bytes = 256;  // of a row
+  std::size_t bytes = 256;  // of a row, or of a message's payload
 };
 
 struct Commits {
@@ -22,7 +29,7 @@ struct Commits {
   double seconds = 0;
 };
 
-// Errors: those of Session.
+// Each connection commits one transaction after the other. Errors: those of Session and Store.
 sluice::Expected<Commits> commit_for(const CommitPlan& plan);
 
 }  // namespace courier::bench

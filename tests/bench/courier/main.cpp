@@ -5,6 +5,7 @@
 
 #include "common/http/server.h"
 #include "tests/bench/courier/beast_server.h"
+#include "tests/bench/courier/commits.h"
 #include "tests/bench/courier/report.h"
 #include "tests/bench/courier/sink.h"
 
@@ -96,7 +97,11 @@ int main(int count, char** arguments) {
 
   CommitPlan commits;
   double seconds = 3;
-  auto* commit = app.add_subcommand("commits", "Inserts one row per transaction, as fast as the database commits");
+  auto* commit = app.add_subcommand("commits", "Stores one transaction after the other, as fast as the database commits, without HTTP");
+  const std::map<std::string, Transaction> transactions{{"row", Transaction::Row}, {"intake", Transaction::Intake}};
+  commit->add_option("what", commits.what, "'row': one row of a table; 'intake': what POST /v1/messages stores")
+      ->required()
+      ->transform(CLI::CheckedTransformer(transactions));
   commit->add_option("--database", commits.database, "an SQLite file or postgres://...")->required();
   commit->add_option("--connections", commits.connections)->check(CLI::Range(1, 64))->capture_default_str();
   commit->add_option("--seconds", seconds)->check(CLI::Range(0.1, 600.0))->capture_default_str();

@@ -92,3 +92,17 @@ def table(found):
         above = row
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEADER))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines)
+
+
+def markdown(found):
+    """For documents: a line for each drill; what is as in all drills is left out while it holds."""
+    lines, drills = ["| pattern | drill | measured (gate) | verdict |", "|---|---|---|---|"], {}
+    for row in found:
+        if row["gate"] != "as in all drills" and row["drill"] != "-":
+            drills.setdefault((row["pattern"], row["drill"]), []).append(row)
+    for (pattern, drill), rows_of in drills.items():
+        measured = "; ".join(f"{row['measured']} ({row['gate']})".replace("|", "/") for row in rows_of)
+        broken = [row["measured"].split()[0] for row in rows_of if " <-- " in row["verdict"]]
+        verdict = rows_of[0]["verdict"].partition(" <-- ")[0].lower() + (f": {', '.join(broken)}" if broken else "")
+        lines.append(f"| {pattern} | {drill} | {measured} | {verdict} |")
+    return "\n".join(lines)

@@ -42,6 +42,11 @@ class Table(unittest.TestCase):
         first, second = report.table(rows).splitlines()[1:]
         self.assertEqual((first.split(), second.split()), ("broker a-drill a 1 <= 1 FAILED".split(), "b 1 <= 1 <-- BROKEN".split()))
 
+    def test_a_document_has_a_line_for_each_drill(self):
+        held = [result(gate("a"), gate("lost", always=True)), {**result(gate("b", False), gate("c"), verdict="failed"), "name": "b-drill"}]
+        self.assertEqual(report.markdown(report.rows(held, True)).splitlines()[2:],
+                         ["| broker | a-drill | a 1 (<= 1) | passed |", "| broker | b-drill | b 1 (<= 1); c 1 (<= 1) | failed: b |"])
+
     def test_the_whole_table_has_each_row_of_the_acceptance_table(self):
         held = [result(gate("a"), pattern=pattern) for pattern in report.ACCEPTANCE[:13] + report.ACCEPTANCE[14:15]]
         patterns = [row["pattern"] for row in report.rows([{**one, "figures": {"series": 1, "unlive": 0}} for one in held], True)]

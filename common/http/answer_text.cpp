@@ -59,12 +59,18 @@ bool is_sendable(std::string_view name, std::string_view value) {
   return !name.empty() && std::all_of(name.begin(), name.end(), in_name) && std::none_of(value.begin(), value.end(), breaks);
 }
 
-std::string http_date(Time now) {
+// Made once a second on each thread: it would cost more than the rest of a short answer.
+const std::string& http_date(Time now) {
+  thread_local std::time_t made_for = -1;
+  thread_local std::string made;
   const std::time_t seconds = std::chrono::system_clock::to_time_t(now);
+  if (seconds == made_for) return made;
   std::tm parts{};
   gmtime_r(&seconds, &parts);
   std::array<char, 40> text{};
-  return {text.data(), std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &parts)};
+  made.assign(text.data(), std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &parts));
+  made_for = seconds;
+  return made;
 }
 
 }  // namespace
@@ -78,7 +84,9 @@ std::string to_wire(const Response& response, const AnswerFraming& framing, Time
   const int status = response.status >= 200 && response.status <= 599 ? response.status : 500;
   std::string wire = "HTTP/1.1 " + std::to_string(status) + " ";
   wire += reason_phrase(status);
-  wire += "\r\nDate: " + http_date(now) + "\r\n";
+  wire += "\r\nDate: ";
+  wire += http_date(now);
+  wire += "\r\n";
   for (const auto& [name, value] : response.headers) {
     if (equal(name, "Connection") || equal(name, "Content-Length") || equal(name, "Transfer-Encoding") || equal(name, "Date")) continue;
     if (!is_sendable(name, value)) {
@@ -87,7 +95,10 @@ std::string to_wire(const Response& response, const AnswerFraming& framing, Time
           broken.body.begin(), broken.body.end() - 1, [](unsigned char c) { return c < 0x20; }, '?');
       return to_wire(broken, framing, now);
     }
-    wire += name + ": " + value + "\r\n";
+    wire += name;
+    wire += ": ";
+    wire += value;
+    wire += "\r\n";
   }
   const bool has_body = status != 204 && status != 304;
   if (has_body) wire += "Content-Length: " + std::to_string(response.body.size()) + "\r\n";

@@ -127,6 +127,9 @@ class Session : public std::enable_shared_from_this<Session> {
     if (idle_) cut();
   }
 
+  // Within the call of the handler, on the loop's thread: no way through the loop is needed.
+  bool in_handler() const { return handling_ == std::this_thread::get_id(); }
+
   Loop& loop() { return *loop_; }
   Shared& shared() { return *shared_; }
 
@@ -149,6 +152,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::string peer_;
   bool idle_ = false;
   bool cut_ = false;
+  std::atomic<std::thread::id> handling_{};  // the thread that is in the handler, or none
 };
 
 // Answers through the session's loop, from any thread.
@@ -162,6 +166,7 @@ class SessionReply final : public Reply {
     const auto session = std::exchange(session_, nullptr);
     if (!session) return;
     --session->shared().in_flight;
+    if (session->in_handler()) return session->answer(std::move(response));
     session->loop().post([session, response = std::move(response)]() mutable { session->answer(std::move(response)); });
   }
 
@@ -322,11 +327,13 @@ asio::awaitable<bool> Session::read_request() {
     stream_.expires_never();
     answer_.reset();
     auto reply = std::make_unique<SessionReply>(shared_from_this());
+    handling_ = std::this_thread::get_id();
     try {
       shared_->handler(std::move(in), std::move(reply));
     } catch (...) {
       // The reply went away with the exception and answers 500.
     }
+    handling_ = std::thread::id();
     while (!answer_ && !cut_) {
       answered_.expires_at(std::chrono::steady_clock::time_point::max());
       co_await answered_.async_wait(asio::redirect_error(asio::use_awaitable, error));

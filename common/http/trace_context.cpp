@@ -11,12 +11,12 @@ constexpr std::string_view kDigits = "0123456789abcdef";
 bool is_hex(std::string_view text) { return text.find_first_not_of(kDigits) == std::string_view::npos; }
 bool is_zero(std::string_view text) { return text.find_first_not_of('0') == std::string_view::npos; }
 
-// A draw has 53 random bits, of which eight digits take 32: a generator that is shared between threads is asked rarely.
+// A draw has 53 random bits, of which twelve digits take 48: a generator that is shared between threads is asked rarely.
 std::string random_id(std::size_t digits, const std::function<double()>& unit) {
   std::string id;
   while (id.size() < digits) {
-    const auto drawn = static_cast<std::uint32_t>(std::min(unit() * 0x1p32, 0x1p32 - 1));
-    for (int shift = 28; shift >= 0; shift -= 4) id += kDigits[(drawn >> shift) & 0xf];
+    const auto drawn = static_cast<std::uint64_t>(std::min(unit() * 0x1p48, 0x1p48 - 1));
+    for (int shift = 44; shift >= 0 && id.size() < digits; shift -= 4) id += kDigits[(drawn >> shift) & 0xf];
   }
   if (is_zero(id)) id.back() = '1';
   return id;

@@ -36,7 +36,7 @@ TEST(TraceContext, TheNextStepKeepsTheTraceAndHasASpanOfItsOwn) {
   int drawn = 0;
   const TraceContext next = next_span(parent, [&drawn] { return drawn++ == 0 ? 0.7 : 0.25; });
   EXPECT_EQ(next.trace_id, parent->trace_id);
-  EXPECT_EQ(next.span_id, "b333333340000000");
+  EXPECT_EQ(next.span_id, "b333333333334000");
   EXPECT_EQ(drawn, 2) << "a random number for each digit costs more than the rest of a cheap request";
   EXPECT_TRUE(next.sampled);
   EXPECT_TRUE(parse_traceparent(next.header()));

@@ -113,7 +113,11 @@ TEST_P(EndpointsContract, StatisticsAreOfTheirLastRefresh) {
   ASSERT_TRUE(store->delivered(loans.at(0)));
   ASSERT_TRUE(store->give_up(loans.at(1), "no"));
   EXPECT_EQ(store->endpoint_stats("default", "e1")->pending, 0);
-  ASSERT_TRUE(store->refresh_stats(at(4'000)));
+  StatsCount count;
+  ASSERT_TRUE(store->count_stats(count, 100));
+  EXPECT_TRUE(count.over);
+  EXPECT_EQ(store->endpoint_stats("default", "e1")->pending, 0) << "not before the count is kept";
+  ASSERT_TRUE(store->keep_stats(count, at(4'000)));
   const auto stats = store->endpoint_stats("default", "e1");
   ASSERT_TRUE(stats) << stats.error().message;
   EXPECT_EQ(stats->pending, 1);
@@ -122,6 +126,29 @@ TEST_P(EndpointsContract, StatisticsAreOfTheirLastRefresh) {
   EXPECT_EQ(stats->attempts, 2);
   EXPECT_EQ(stats->refreshed, at(4'000));
   EXPECT_TRUE(store->endpoint_stats("default", "e2").error().is(Error::Kind::NotFound));
+}
+
+TEST_P(EndpointsContract, StatisticsAreCountedPieceByPiece) {
+  make_endpoint("e1");
+  make_endpoint("e2");
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(store->intake(once(std::to_string(i)), message("m" + std::to_string(i)), "", ""));
+  post("direct");  // has no endpoint, and is not counted for one
+  for (const std::size_t most : {1U, 3U, 4U, 11U, 12U}) {
+    StatsCount count;
+    int pieces = 0;
+    for (; !count.over; ++pieces) {
+      ASSERT_TRUE(store->count_stats(count, most));
+      ASSERT_LT(pieces, 20);
+    }
+    EXPECT_EQ(pieces, 11 / static_cast<int>(most) + 1) << most;
+    ASSERT_EQ(count.endpoints.size(), 2U);
+    EXPECT_EQ(count.endpoints["e1"].pending, 5) << most;
+    EXPECT_EQ(count.endpoints["e2"].pending, 5) << most;
+  }
+  StatsCount none;
+  none.over = true;
+  ASSERT_TRUE(store->keep_stats(none, at(5'000)));
+  EXPECT_EQ(store->endpoint_stats("default", "e1")->pending, 0);
 }
 
 TEST_P(EndpointsContract, AKeyIsItsTenantsUntilItIsRevoked) {

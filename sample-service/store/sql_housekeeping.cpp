@@ -23,11 +23,16 @@ const Statement kOutboxAge{
     "outbox_age", "SELECT count(*), COALESCE(min(created), $1) FROM (SELECT created FROM outbox ORDER BY sequence LIMIT $2) AS oldest"};
 
 const Statement kForgetStats{"stats_forget", "DELETE FROM delivery_stats"};
-const Statement kStats{
-    "stats_count",
-    "INSERT INTO delivery_stats (endpoint, pending, delivered, dead, attempts, refreshed) "
-    "SELECT endpoint, sum(CASE WHEN state = 0 THEN 1 ELSE 0 END), sum(CASE WHEN state = 1 THEN 1 ELSE 0 END), "
-    "sum(CASE WHEN state = 2 THEN 1 ELSE 0 END), sum(attempts), $1 FROM deliveries WHERE endpoint <> '' GROUP BY endpoint"};
+const Statement kKeepStats{
+    "stats_keep", "INSERT INTO delivery_stats (endpoint, pending, delivered, dead, attempts, refreshed) VALUES ($1, $2, $3, $4, $5, $6)"};
+const Statement kStatsPiece{"stats_piece",
+                            "SELECT message, endpoint FROM deliveries WHERE (message, endpoint) > ($1, $2) ORDER BY message, endpoint "
+                            "LIMIT 1 OFFSET $3"};
+#define COURIER_STATS_SQL                                                                                     \
+  "SELECT endpoint, sum(CASE WHEN state = 0 THEN 1 ELSE 0 END), sum(CASE WHEN state = 1 THEN 1 ELSE 0 END), " \
+  "sum(CASE WHEN state = 2 THEN 1 ELSE 0 END), sum(attempts) FROM deliveries WHERE (message, endpoint) > ($1, $2) "
+const Statement kCountPiece{"stats_count", COURIER_STATS_SQL "AND (message, endpoint) <= ($3, $4) GROUP BY endpoint"};
+const Statement kCountRest{"stats_rest", COURIER_STATS_SQL "GROUP BY endpoint"};
 
 const Statement kPruneKeys{"prune_keys",
                            "DELETE FROM idempotency WHERE (tenant, route, key) IN ("
@@ -106,10 +111,40 @@ Expected<QueueStats> SqlStore::queue(Time now) {
   });
 }
 
-Expected<void> SqlStore::refresh_stats(Time now) {
-  return in_transaction("refresh_stats", Repeat::Yes, [&](Session& session) -> Expected<void> {
+Expected<void> SqlStore::count_stats(StatsCount& count, std::size_t most) {
+  return on_session("count_stats", Repeat::Yes, [&](Session& session) -> Expected<void> {
+    const auto end = session.run(kStatsPiece, {count.message, count.endpoint, static_cast<long long>(most) - 1});
+    if (!end) return tl::make_unexpected(end.error());
+    std::vector<Value> range{count.message, count.endpoint};
+    const Row* last = end->rows.empty() ? nullptr : &end->rows.front();
+    if (last) range.insert(range.end(), {last->text(0), last->text(1)});
+    const auto counted = session.run(last ? kCountPiece : kCountRest, range);
+    if (!counted) return tl::make_unexpected(counted.error());
+    for (const Row& row : counted->rows) {
+      if (row.text(0).empty()) continue;  // a URL that the message itself named
+      EndpointStats& of = count.endpoints[row.text(0)];
+      of.pending += row.number(1);
+      of.delivered += row.number(2);
+      of.dead += row.number(3);
+      of.attempts += row.number(4);
+    }
+    if (last) {
+      count.message = last->text(0);
+      count.endpoint = last->text(1);
+    }
+    count.over = !last;
+    return {};
+  });
+}
+
+Expected<void> SqlStore::keep_stats(const StatsCount& count, Time now) {
+  return in_transaction("keep_stats", Repeat::Yes, [&](Session& session) -> Expected<void> {
     if (auto forgotten = without_result(session.run(kForgetStats, {})); !forgotten) return forgotten;
-    return without_result(session.run(kStats, {to_sql(now)}));
+    for (const auto& [id, of] : count.endpoints) {
+      auto kept = without_result(session.run(kKeepStats, {id, of.pending, of.delivered, of.dead, of.attempts, to_sql(now)}));
+      if (!kept) return kept;
+    }
+    return {};
   });
 }
 

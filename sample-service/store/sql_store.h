@@ -59,7 +59,8 @@ class SqlStore : public Store {
   Expected<void> forget_notices_of(const std::vector<std::string>& references) override;
   Expected<std::vector<std::string>> overdue(Time since, std::size_t limit) override;
   Expected<QueueStats> queue(Time now) override;
-  Expected<void> refresh_stats(Time now) override;
+  Expected<void> count_stats(StatsCount& count, std::size_t most) override;
+  Expected<void> keep_stats(const StatsCount& count, Time now) override;
   Expected<Pruned> prune(Time now, Time before) override;
   Expected<bool> lead(const std::string& chore, const std::string& self, Time now, Duration length) override;
 

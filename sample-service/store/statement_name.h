@@ -7,7 +7,7 @@
 
 namespace courier {
 
-inline constexpr std::array<std::string_view, 58> kStatementNames{"backlog",
+inline constexpr std::array<std::string_view, 61> kStatementNames{"backlog",
                                                                   "claim",
                                                                   "dead_letters",
                                                                   "deliveries",
@@ -61,6 +61,9 @@ inline constexpr std::array<std::string_view, 58> kStatementNames{"backlog",
                                                                   "schema_unlock",
                                                                   "sooner",
                                                                   "stats_count",
+                                                                  "stats_keep",
+                                                                  "stats_piece",
+                                                                  "stats_rest",
                                                                   "stats_forget",
                                                                   "tenant",
                                                                   "tenant_create",

@@ -102,6 +102,14 @@ struct QueueStats {
   Time oldest_notice{};  // = now, when the outbox is empty
 };
 
+// A count of all deliveries that is made piece by piece: no piece holds up others for long, however many there are.
+struct StatsCount {
+  std::map<std::string, EndpointStats> endpoints{};  // by id, of those that were counted
+  std::string message{};                             // with `endpoint`: the last delivery that was counted
+  std::string endpoint{};
+  bool over = false;
+};
+
 struct Pruned {
   long long keys = 0;
   long long messages = 0;
@@ -148,7 +156,7 @@ class Store {
   virtual Expected<Endpoint> update_endpoint(const Endpoint& endpoint) = 0;
   // version 0: whichever it has. What waits for it is given up by the workers. Errors: NotFound; Conflict, as above.
   virtual Expected<void> delete_endpoint(const std::string& tenant, const std::string& id, long long version, Time now) = 0;
-  // As of the last refresh_stats(). NotFound: no such endpoint.
+  // As of the last keep_stats(). NotFound: no such endpoint.
   virtual Expected<EndpointStats> endpoint_stats(const std::string& tenant, const std::string& id) = 0;
 
   // --- tenants and their keys ---
@@ -193,7 +201,11 @@ class Store {
   // Ids of messages with something due since before `since`: somebody may have missed their notice. At most `limit`.
   virtual Expected<std::vector<std::string>> overdue(Time since, std::size_t limit) = 0;
   virtual Expected<QueueStats> queue(Time now) = 0;
-  virtual Expected<void> refresh_stats(Time now) = 0;
+  // Counts at most `most` deliveries more; `over` when those were the last. What changes between two pieces is counted as it was or as it
+  // is.
+  virtual Expected<void> count_stats(StatsCount& count, std::size_t most) = 0;
+  // What endpoint_stats() says from then on.
+  virtual Expected<void> keep_stats(const StatsCount& count, Time now) = 0;
   // Forgets, a bounded number at a time, keys that have expired and messages received before `before` with all of their
   // deliveries ended. What is pending stays whatever its age.
   virtual Expected<Pruned> prune(Time now, Time before) = 0;
@@ -202,6 +214,6 @@ class Store {
 };
 
 inline constexpr std::size_t kMaxEndpoints = 100;
-inline constexpr long long kMostCounted = 100'000;
+inline constexpr long long kMostCounted = 10'000;
 
 }  // namespace courier

@@ -7,9 +7,11 @@ namespace {
 
 constexpr Duration kSweepEvery{1'000};
 constexpr Duration kLeadFor{5'000};
-constexpr Duration kOurOwn{2'000};    // younger notices are passed on by whoever wrote them
-constexpr Duration kTooLate{30'000};  // by then workers have long found it by themselves
-constexpr Duration kStatsEvery{10'000};
+constexpr Duration kOurOwn{2'000};          // younger notices are passed on by whoever wrote them
+constexpr Duration kTooLate{30'000};        // by then workers have long found it by themselves
+constexpr Duration kStatsEvery{10'000};     // between two counts
+constexpr std::size_t kStatsPiece = 2'500;  // some milliseconds; a million deliveries are counted in a minute and a half
+constexpr int kStatsPieces = 4;             // of a sweep
 constexpr std::size_t kAtATime = 500;
 
 }  // namespace
@@ -50,7 +52,10 @@ Expected<void> Relay::sweep() {
   if (leads_until_ - now < kLeadFor / 2) {  // each renewal is a write, which an idle courier should not need each second
     const auto leads = parts_.executor.call([&] { return parts_.store.lead("relay", parts_.self, now, kLeadFor); });
     if (!leads) return tl::make_unexpected(leads.error());
-    if (!*leads) return {};
+    if (!*leads) {
+      stats_ = {};  // whoever leads counts from the start
+      return {};
+    }
     leads_until_ = now + kLeadFor;
   }
 
@@ -76,10 +81,19 @@ Expected<void> Relay::sweep() {
   }
   if (auto done = parts_.executor.call([&] { return parts_.store.forget_notices(sequences); }); !done) return done;
   if (parts_.clock.monotonic() >= next_stats_) {
-    next_stats_ = parts_.clock.monotonic() + kStatsEvery;
-    if (auto done = parts_.executor.call([&] { return parts_.store.refresh_stats(now); }); !done) return done;
+    if (auto done = count_stats(); !done) return done;
   }
   return told;
+}
+
+Expected<void> Relay::count_stats() {
+  for (int piece = 0; piece < kStatsPieces && !stats_.over; ++piece) {
+    if (auto done = parts_.executor.call([&] { return parts_.store.count_stats(stats_, kStatsPiece); }); !done) return done;
+  }
+  if (!stats_.over) return {};  // the next sweep goes on
+  const StatsCount count = std::exchange(stats_, {});
+  next_stats_ = parts_.clock.monotonic() + kStatsEvery;
+  return parts_.executor.call([&] { return parts_.store.keep_stats(count, parts_.clock.now()); });
 }
 
 void Relay::run(const std::stop_token& stop) {

@@ -49,12 +49,14 @@ class Relay {
 
  private:
   void run(const std::stop_token& stop);
+  Expected<void> count_stats();
 
   Parts parts_;
   std::mutex mutex_;
   std::condition_variable_any changed_;
   std::vector<std::string> stored_;
   Time leads_until_{};
+  StatsCount stats_{};
   Duration next_stats_{0};
   std::jthread thread_;
 };

@@ -98,7 +98,7 @@ class Figures(unittest.TestCase):
 
 
 class Gates(unittest.TestCase):
-    good = {"lost": 0, "unexpected": 0, "stored_twice": 0, "unlive": 0, "early_alerts": 0, "series": 300,
+    good = {"lost": 0, "unexpected": 0, "stored_twice": 0, "unlive": 0, "bad_exits": 0, "early_alerts": 0, "series": 300,
             "alert_seconds": {"NodeDown": 1.5}, "goodput_share": 0.9, "settle_seconds": None, "problem": "503 disk is full"}
 
     def broken(self, wanted, **changed):

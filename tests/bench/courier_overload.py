@@ -9,12 +9,21 @@ SLICE = 0.25        # s, as courier-bench has them
 NOTHING = 5         # ms: a p99 below it is as before in any case
 
 
+def well(phase, calm_p99):
+    """Of each slice: nothing was refused or failed, and p99 was within the gate."""
+    return [not s["refused"] and not s["failed"] and s["p99"] <= max(ACCEPTED * calm_p99, NOTHING) for s in phase["slices"]]
+
+
 def recovery(phase, calm_p99):
-    """Seconds of a phase until nothing is refused or fails any more and p99 stays within the gate; None: it never came to that."""
-    well = [not s["refused"] and not s["failed"] and s["p99"] <= max(ACCEPTED * calm_p99, NOTHING) for s in phase["slices"]]
-    if not well or not well[-1]:
-        return None
-    return SLICE * (len(well) - next((i for i, one in enumerate(reversed(well)) if not one), len(well)))
+    """Seconds of a phase until a whole second is well; None: none was."""
+    slices, second = well(phase, calm_p99), round(1 / SLICE)
+    return next((SLICE * i for i in range(len(slices) - second + 1) if all(slices[i:i + second])), None)
+
+
+def share(phase, calm_p99):
+    """% of the slices that are well."""
+    slices = well(phase, calm_p99)
+    return round(100 * sum(slices) / max(1, len(slices)), 1)
 
 
 def figures(capacity, factor, result, growth):
@@ -26,7 +35,8 @@ def figures(capacity, factor, result, growth):
             "accepted_ratio": round(over["well"]["p99"] / calm["well"]["p99"], 2) if calm["well"]["p99"] else None,
             "refused": over["refused"]["count"], "refused_p50_ms": over["refused"]["p50"], "refused_p99_ms": over["refused"]["p99"],
             "failed": sum(over["failed"].values()), "growth_megabytes": round(growth, 1),
-            "recovery_seconds": recovery(after, calm["well"]["p99"])}
+            "recovery_seconds": recovery(after, calm["well"]["p99"]),
+            "well_percent": [share(phase, calm["well"]["p99"]) for phase in (calm, after)]}
 
 
 def verdicts(found):
@@ -36,4 +46,4 @@ def verdicts(found):
             ("accepted p99 / p99 at 80 %", found["accepted_ratio"], f"<= {ACCEPTED}", (found["accepted_ratio"] or 99) <= ACCEPTED),
             ("refused p99, ms", found["refused_p99_ms"], f"<= {REFUSED}", found["refused_p99_ms"] <= REFUSED),
             ("memory grows by, MB", found["growth_megabytes"], f"<= {GROWTH}", found["growth_megabytes"] <= GROWTH),
-            ("as before after, s", "never" if again is None else again, f"<= {RECOVERY}", again is not None and again <= RECOVERY)]
+            ("a second as before after, s", "never" if again is None else again, f"<= {RECOVERY}", again is not None and again <= RECOVERY)]

@@ -107,7 +107,11 @@ class EdgeReply final : public Reply {
 }  // namespace
 
 Edge::Edge(EdgeOptions options, Parts parts)
-    : options_(options), parts_(std::move(parts)), quotas_(options.quota), bodies_(options.body_bytes) {
+    : options_(options),
+      busy_(problem(503, "too many requests are in work here; try again", 1)),
+      parts_(std::move(parts)),
+      quotas_(options.quota),
+      bodies_(options.body_bytes) {
   for (const Route& route : routes()) {
     limits_.push_back(std::make_unique<ConcurrencyLimit>(limit_of(route.kind)));
     if (route.kind == RouteClass::Free) continue;
@@ -143,8 +147,10 @@ std::size_t Edge::limit_of(RouteClass kind) const {
 }
 
 Edge::Refused Edge::too_busy(const char* reason) const {
+  Refused refused{busy_, reason};
   // Whole seconds, as the header has them; spread, so that the refused do not come back together.
-  return {problem(503, "too many requests are in work here; try again", 1 + static_cast<int>(parts_.random() * 3)), reason};
+  refused.answer.headers["Retry-After"] = std::to_string(1 + static_cast<int>(parts_.random() * 3));
+  return refused;
 }
 
 void Edge::begin_trace(const IncomingRequest& head, Call& call) const {

@@ -75,6 +75,7 @@ class Edge {
   sluice::metrics::Gauge admission_limit(const Route& route) const;
 
   const EdgeOptions options_;
+  const sluice::http::Response busy_;  // to be copied: made anew for each it would be a fifth of what a refusal costs
   Parts parts_;
   TenantQuotas quotas_;
   ByteBudget bodies_;

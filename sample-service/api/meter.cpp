@@ -62,10 +62,15 @@ sluice::metrics::Exemplars Meter::exemplars() {
 }
 
 void Meter::rejected(std::string_view route, std::string_view reason) {
-  metrics_
-      .counter("http_requests_rejected_total", "Requests refused to protect the service.",
-               {{"route", std::string(route)}, {"reason", std::string(reason)}})
-      .add();
+  const std::lock_guard lock(mutex_);
+  std::pair<std::string, std::string> key(route, reason);
+  auto found = rejections_.find(key);
+  if (found == rejections_.end()) {
+    const auto made = metrics_.counter("http_requests_rejected_total", "Requests refused to protect the service.",
+                                       {{"route", key.first}, {"reason", key.second}});
+    found = rejections_.emplace(std::move(key), made).first;
+  }
+  found->second.add();
 }
 
 }  // namespace courier

@@ -5,8 +5,10 @@
 
 #include <map>
 #include <mutex>
+#include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
 
 #include "common/core/time.h"
 #include "common/telemetry/metrics.h"
@@ -35,6 +37,7 @@ class Meter {
   sluice::metrics::Gauge in_flight_;
   std::mutex mutex_;
   std::map<Key, sluice::metrics::Histogram> known_;
+  std::map<std::pair<std::string, std::string>, sluice::metrics::Counter> rejections_;  // by route and reason
   sluice::metrics::Exemplars exemplars_;
   std::size_t errors_ = 0;  // of them, with a status of 400 or more
 };

@@ -90,10 +90,17 @@ void LeaderElector::observe(Record record, Duration now) {
 
 Duration LeaderElector::step() {
   if (!is_leader()) leading_.store(false, std::memory_order_release);
-  return acquire_or_renew();
+  return attempt(May::Acquire);
 }
 
-Duration LeaderElector::acquire_or_renew() {
+Duration LeaderElector::renew() { return attempt(May::Renew); }
+
+Duration LeaderElector::attempt(May may) {
+  const auto lost = [&] {
+    if (may == May::Acquire || is_leader()) return false;
+    leading_.store(false, std::memory_order_release);
+    return true;
+  };
   // A leader renews from what it wrote last, with one call; only a conflict makes it read again.
   if (!is_leader() || !exists_) {
     const auto got = api_.get(resources::kLeases, options_.lease);
@@ -111,6 +118,7 @@ Duration LeaderElector::acquire_or_renew() {
     if (held_by_other) leading_.store(false, std::memory_order_release);  // whoever let it happen, it is not ours any more
     if (held_by_other && clock_.monotonic() < *observed_at_ + held_for) return retry_jittered();
   }
+  if (lost()) return retry_jittered();
 
   Record next = observed_;
   const std::string now = format_micro_time(clock_.now());
@@ -130,6 +138,7 @@ Duration LeaderElector::acquire_or_renew() {
     return failed(written.error());
   }
   observe(parse(*written), clock_.monotonic());
+  if (lost()) return retry_jittered();  // it ran out while the answer was on its way: somebody may have seen that
   leader_until_.store((began + options_.renew_deadline).count(), std::memory_order_release);
   leading_.store(true, std::memory_order_release);
   return options_.retry;
@@ -161,7 +170,7 @@ bool run_elected(LeaderElector& elector, std::stop_token stop, const std::functi
   });
   // Renewals may block for as long as a call does; who watches the deadline must not.
   std::jthread renewer([&](std::stop_token token) {
-    while (!token.stop_requested()) { wait(elector.is_leader() ? elector.step() : kCheck, token); }
+    while (!token.stop_requested()) { wait(elector.is_leader() ? elector.renew() : kCheck, token); }
   });
   while (!stop.stop_requested() && !finished && elector.is_leader()) wait(kCheck, stop);
   const bool lost = !elector.is_leader();

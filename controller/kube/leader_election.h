@@ -42,6 +42,8 @@ class LeaderElector {
 
   // Tries to acquire or renew; returns when to step again. One thread.
   Duration step();
+  // The same for who is the leader and must hear of it when the lease runs out, even for an instant: never acquires. Same thread.
+  Duration renew();
   // Gives the lease up at once, so that another need not wait for it to expire. After the work has stopped. One thread.
   void release();
 
@@ -63,7 +65,8 @@ class LeaderElector {
   };
   static Record parse(const Json& lease);
   Json lease(const Record& record) const;
-  Duration acquire_or_renew();
+  enum class May { Acquire, Renew };
+  Duration attempt(May may);
   void observe(Record record, Duration now);
   Duration failed(const Error& error);
   Duration retry_jittered() const;

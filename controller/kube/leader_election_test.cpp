@@ -253,6 +253,36 @@ TEST(LeaderElection, WorkIsStoppedAndTheLeaseReleasedWhenWeAreAskedToEnd) {
   EXPECT_EQ(server.holder(), "");
 }
 
+TEST(LeaderElection, WhoRenewsNeverTakesALeaseThatHasRunOutMeanwhile) {
+  using Moment = LeaseServer::Moment;
+  Fixture f;
+  f.a.step();
+  f.clock.advance(Duration(10'000));
+  f.a.renew();
+  EXPECT_FALSE(f.a.is_leader()) << "though nobody else has it";
+  EXPECT_EQ(f.server.writes, 1);
+  for (const Moment late : {Moment::BeforeRead, Moment::BeforeWrite, Moment::AfterWrite}) {
+    f.server.around = [](Moment) -> Expected<void> { return {}; };
+    f.a.step();
+    ASSERT_TRUE(f.a.is_leader());
+    if (late == Moment::BeforeRead) {  // which a leader does when its last write failed
+      f.server.around = [](Moment moment) -> Expected<void> {
+        if (moment == Moment::BeforeWrite) return fail(Error::Kind::Unavailable, "away");
+        return {};
+      };
+      f.a.renew();
+      ASSERT_TRUE(f.a.is_leader());
+    }
+    f.clock.advance(Duration(5'000));
+    f.server.around = [&](Moment moment) -> Expected<void> {
+      if (moment == late) f.clock.advance(Duration(5'000));
+      return {};
+    };
+    f.a.renew();
+    EXPECT_FALSE(f.a.is_leader()) << static_cast<int>(late);
+  }
+}
+
 TEST(LeaderElection, WorkIsStoppedWhenTheLeaseIsLost) {
   LeaseServer server;
   ManualClock clock;

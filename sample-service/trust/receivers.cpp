@@ -98,6 +98,12 @@ bool real_pause(Duration length, const std::stop_token& stop) {
 
 Receivers::Receivers(ReceiverPolicy policy, Parts parts) : policy_(std::move(policy)), parts_(std::move(parts)), budget_(policy_.retries) {
   for (const auto state : {Circuit::State::Closed, Circuit::State::HalfOpen, Circuit::State::Open}) moved(state, state);
+  exhausted().add(0);  // there from the start
+}
+
+sluice::metrics::Counter Receivers::exhausted() const {
+  return parts_.metrics.counter("retry_budget_exhausted_total", "Calls that were not tried again at once because too many were already.",
+                                {{"dependency", "receiver"}});
 }
 
 Receivers::~Receivers() = default;
@@ -202,10 +208,7 @@ bool Receivers::try_again(Receiver& receiver, const Expected<Response>& answer, 
     if (receiver.circuit.state() != Circuit::State::Closed) return false;
   }
   if (budget_.try_retry(parts_.clock.monotonic())) return true;
-  parts_.metrics
-      .counter("retry_budget_exhausted_total", "Calls that were not tried again at once because too many were already.",
-               {{"dependency", "receiver"}})
-      .add();
+  exhausted().add();
   return false;
 }
 

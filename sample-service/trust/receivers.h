@@ -77,6 +77,7 @@ class Receivers {
   void report(Receiver& receiver, const Expected<sluice::http::Response>& answer, Duration begun);
   void trip_if_silent(Receiver& receiver, Duration now);  // with its lock held
   void moved(Circuit::State from, Circuit::State to);
+  sluice::metrics::Counter exhausted() const;
 
   const ReceiverPolicy policy_;
   Parts parts_;

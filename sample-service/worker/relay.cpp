@@ -16,7 +16,10 @@ constexpr std::size_t kAtATime = 500;
 
 }  // namespace
 
-Relay::Relay(Parts parts) : parts_(std::move(parts)), thread_([this](const std::stop_token& stop) { run(stop); }) {}
+Relay::Relay(Parts parts)
+    : parts_(std::move(parts)),
+      swept_(parts_.metrics.counter("jobs_swept_total", "Overdue jobs that were announced again.")),
+      thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 Relay::~Relay() { end(); }
 
@@ -69,8 +72,7 @@ Expected<void> Relay::sweep() {
     jobs.push_back(notice.reference);
     sequences.push_back(notice.sequence);
   }
-  if (!overdue->empty())
-    parts_.metrics.counter("jobs_swept_total", "Overdue jobs that were announced again.").add(static_cast<double>(overdue->size()));
+  swept_.add(static_cast<double>(overdue->size()));
   const auto told = parts_.wake.announce(jobs);
   if (!told) {
     // The broker is away. What is old has been found by polling, and must not hold up intake as if nobody passed it on.

@@ -52,6 +52,7 @@ class Relay {
   Expected<void> count_stats();
 
   Parts parts_;
+  sluice::metrics::Counter swept_;
   std::mutex mutex_;
   std::condition_variable_any changed_;
   std::vector<std::string> stored_;

@@ -35,16 +35,15 @@ def the_migrations_run_as_a_job(t):
 def the_scaled_form_takes_and_delivers_messages(t):
     app = t.scaled()
     expect_route(t, app.ns)
-    app.subscribe()
-    before = len(t.receiver.seen)
     token, ids = app.token(), set()
-    for number in range(40):
-        status, _, text = t.call("POST", "/v1/messages", {"payload": number}, token, host=f"{app.ns}.local",
-                                 headers={"Idempotency-Key": f"form-{number}"})
-        d.expect(status == 202, f"message {number} was answered with {status}: {text}")
-        ids.add(json.loads(text)["id"])
-    d.wait_for(f"the delivery of {len(ids)} messages", lambda: ids <= t.receiver.seen, 30)
-    d.expect(len(ids) == 40 and len(t.receiver.seen) - before >= 40, f"{len(ids)} ids for 40 messages")
+    with app.subscribed(t.ports["receiver"]):
+        for number in range(40):
+            status, _, text = t.call("POST", "/v1/messages", {"payload": f"form-{number}"}, token, host=f"{app.ns}.local",
+                                     headers={"Idempotency-Key": f"form-{number}"})
+            d.expect(status == 202, f"message {number} was answered with {status}: {text}")
+            ids.add(json.loads(text)["id"])
+        d.wait_for(f"the delivery of {len(ids)} messages", lambda: ids <= t.receiver.delivered(), 30)
+    d.expect(len(ids) == 40, f"{len(ids)} ids for 40 messages")
 
 
 def what_this_cluster_can_say_of_autoscaler_budgets_and_policies(t):

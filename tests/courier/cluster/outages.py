@@ -1,5 +1,6 @@
 """A hung pod, dependencies that are gone, and a canary that cannot reach its database."""
 import asyncio
+import contextlib
 import os
 import signal
 import time
@@ -18,20 +19,19 @@ def a_hung_pod_is_restarted_and_clients_hardly_notice(t):
     """SIGSTOP for good. Clients know the Service's endpoints as a mesh does and have one budgeted retry; beside them a load without any
     retry goes through the gateway, for information."""
     app = t.scaled()
-    if not t.receiver.seen:
-        app.subscribe()
     pod = sorted(app.pods().values(), key=lambda one: one["metadata"]["name"])[0]
     name, before = pod["metadata"]["name"], restarts(pod)
     processes = container_processes(pod)
     d.expect(len(processes) == 1, f"the pod has the processes {processes}")
     slice_ = app.get("endpointslices", "-l", "kubernetes.io/service-name=courier")["items"][0]["metadata"]["name"]
-    log = history.Log(os.path.join(scene.FOLDER, "hung-pod.jsonl"))
-    t.receiver.log, endpoints = log, scene.Endpoints(app.token())
-    load = clients.Load({"rate": RATE, "seconds": 60, "writes": 0.2, "reads": "version", "deadline": 1000, "retry": True,
-                         "tries": 0, "repeats": 0, "elsewhere": 0}, endpoints, log)
-    gateway = app.start_load(rate=50, seconds=60)
-    with Watch(app.cluster.command, app.ns, "endpointslice", slice_) as slices, Watch(app.cluster.command, app.ns, "pod", name) as watched:
+    with contextlib.closing(scene.Outside(t, "hung-pod")) as outside, app.subscribed(t.behind("hung-pod", outside.port, 0)), \
+            Watch(app.cluster.command, app.ns, "endpointslice", slice_) as slices, \
+            Watch(app.cluster.command, app.ns, "pod", name) as watched:
+        endpoints = scene.Endpoints(t, outside.program)
+        load = clients.Load({"rate": RATE, "seconds": 60, "writes": 0.2, "reads": "version", "deadline": 1000, "retry": True, "tries": 0,
+                             "repeats": 0, "elsewhere": 0}, outside.program, outside.log, token=app.token())
         slices.wait("the endpoints", lambda one: len(one.get("endpoints", [])) == 3, 10)
+        gateway = app.start_load(rate=50, seconds=60)
 
         async def follow():
             while True:
@@ -41,6 +41,7 @@ def a_hung_pod_is_restarted_and_clients_hardly_notice(t):
         async def run():
             follower = asyncio.ensure_future(follow())
             try:
+                await asyncio.sleep(0.1)  # with all pods known
                 await asyncio.wait_for(load.run(), 120)
             finally:
                 follower.cancel()
@@ -57,10 +58,10 @@ def a_hung_pod_is_restarted_and_clients_hardly_notice(t):
             seen[what] = time.time() - stopped
         end = load.now
         running.result(120)
-    counts = gateway.stop()
-    d.say("s after SIGSTOP: " + ", ".join(f"{what} {after:.1f}" for what, after in seen.items()), 2)
-    d.wait_for("the delivery of all messages", lambda: set(load.known) <= t.receiver.seen, 30)
-    verdict = history.check(history.read(log.path))
+        counts = gateway.stop()
+        d.say("s after SIGSTOP: " + ", ".join(f"{what} {after:.1f}" for what, after in seen.items()), 2)
+        d.wait_for("the delivery of all messages", lambda: outside.tell()["undelivered"] == 0, 30)
+        verdict = history.check(outside.records())
     while_hung = [r for r in load.requests if begin <= r.sent < end]
     failed, first_try = (round(100 * sum(map(test, while_hung)) / len(while_hung), 2)
                          for test in (lambda r: not r.ok, lambda r: not r.ok or r.retried))

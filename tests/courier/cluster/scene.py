@@ -1,7 +1,8 @@
 """What every case has: the cluster, PostgreSQL and Redis on the address of its bridge, a receiver, and courier in its forms.
 
 The servers are those of sample-service/with-servers on loopback. Pods reach them through tests/drills/fault_proxy.py, which listens on
-the bridge's address and can take them away. Clients and receiver run on one loop in a thread of their own.
+the bridge's address and can take them away. Clients and receivers are those of the drills (tests/drills/load), told from one loop in a
+thread of its own.
 """
 import asyncio
 import base64
@@ -19,12 +20,12 @@ import clients
 import delivery as d
 import history
 import processes
-import small_http
 from application import Application
 from world import postgres
 
 FOLDER = os.path.join(d.TOP, "build", "courier-cluster")
 DRILL_IMAGE = "sluice.local/courier-drill:v1"
+LOADER = "tests/drills/load/drill-load"
 SCALED = "courier-scaled"
 
 
@@ -38,16 +39,17 @@ class Scene:
         program = os.path.join(d.TOP, "tests/drills/fault_proxy.py")
         self.proxy = processes.start([sys.executable, program, "--port", "0"], stdout=subprocess.PIPE)
         self.rest = f"http://127.0.0.1:{int(self.proxy.stdout.readline().rsplit(' ', 1)[1])}"
-        self.receiver = clients.Receiver(history.Log(os.path.join(FOLDER, "receiver.jsonl")))
+        self.receiver = Outside(self, "receiver")
         self.ports = {name: self.behind(name, port, wanted) for name, port, wanted in (
             ("database", int(re.search(r":(\d+)/", postgres()).group(1)), 5432),
             ("redis", int(os.environ["COURIER_TEST_REDIS"].rsplit(":", 1)[1]), 6379),
-            ("receiver", self.await_(self.receiver.start()), 0))}
+            ("receiver", self.receiver.port, 0))}
         self.scaled_app = None
 
     def end(self):
         if self.scaled_app:
             self.scaled_app.remove()
+        self.receiver.close()
         processes.end(self.proxy, patience=5)
         self.loop.call_soon_threadsafe(self.loop.stop)
 
@@ -58,8 +60,11 @@ class Scene:
 
     def behind(self, name, port, wanted):
         """The port on the bridge's address that leads to that port of loopback."""
-        made = self.tell_proxy("/proxies", name=name, upstream=f"127.0.0.1:{port}", listen=f"{self.host}:{wanted}")
-        return int(made["listen"].rsplit(":", 1)[1])
+        return self.way(name, f"127.0.0.1:{port}", f"{self.host}:{wanted}")
+
+    def way(self, name, upstream, listen="127.0.0.1:0"):
+        """The port that it listens on, which leads upstream."""
+        return int(self.tell_proxy("/proxies", name=name, upstream=upstream, listen=listen)["listen"].rsplit(":", 1)[1])
 
     def tell_proxy(self, path, **text):
         request = urllib.request.Request(self.rest + path, json.dumps(text).encode(), method="POST")
@@ -184,11 +189,16 @@ class Scaled(Application):
         d.expect(status == 200, f"POST /v1/tokens was answered with {status}: {text}")
         return json.loads(text)["access_token"]
 
-    def subscribe(self):
-        """All messages go to the scene's receiver."""
-        url = f"http://{self.scene.host}:{self.scene.ports['receiver']}/"
-        status, _, text = self.scene.call("POST", "/v1/endpoints", {"url": url}, self.token(), host=f"{self.ns}.local")
+    @contextlib.contextmanager
+    def subscribed(self, port):
+        """Inside, all messages go to the receiver behind that port of the bridge's address."""
+        url, host, token = f"http://{self.scene.host}:{port}/", f"{self.ns}.local", self.token()
+        status, _, text = self.scene.call("POST", "/v1/endpoints", {"url": url}, token, host=host)
         d.expect(status == 201, f"POST /v1/endpoints was answered with {status}: {text}")
+        try:
+            yield
+        finally:
+            self.scene.call("DELETE", f"/v1/endpoints/{json.loads(text)['id']}", token=token, host=host, headers={"If-Match": "*"})
 
 
 def make_key(scene, host, admin_key, **where):
@@ -200,29 +210,49 @@ def make_key(scene, host, admin_key, **where):
     return json.loads(text)["key"]
 
 
-class Authorized(small_http.Client):
-    """Calls with a token."""
+class Outside:
+    """Clients and a receiver outside of the cluster, with a history of their own."""
 
-    def __init__(self, host, token):
-        super().__init__(8080, host)
-        self.token = token
+    def __init__(self, scene, name):
+        path = os.path.join(FOLDER, f"{name}.jsonl")
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(path)
+        self.scene, self.log = scene, history.Log(path)
+        self.program = clients.Program(os.path.join(d.TOP, "build", scene.preset, LOADER), self.log)
+        self.port = scene.await_(self.program.start())  # the receiver's, on loopback
 
-    async def call(self, method, path, seconds, body=b"", headers=None):
-        return await super().call(method, path, seconds, body, {**(headers or {}), "Authorization": f"Bearer {self.token}"})
+    def records(self):
+        """Its history until now."""
+        self.tell()
+        return history.read(self.log.path)
+
+    def delivered(self):
+        """Ids of the messages that came."""
+        return {record["id"] for record in self.records() if record["type"] == "effect"}
+
+    def tell(self):
+        return self.scene.await_(self.program.tell())
+
+    def close(self):
+        self.scene.await_(self.program.end())
+        self.log.close()
 
 
 class Endpoints(clients.Rotation):
-    """The ready pods of a Service, by its EndpointSlice as it changes: what a client of a mesh knows."""
+    """The ready pods of a Service, by its EndpointSlice as it changes: what a client of a mesh knows. A port of loopback leads to each."""
 
-    def __init__(self, token):
-        super().__init__()
-        self.token = token
+    def __init__(self, scene, program):
+        super().__init__(program)
+        self.scene, self.ways = scene, {}
 
     def follow(self, slice_):
+        """On the loop of the clients."""
         ready = {address for endpoint in slice_.get("endpoints") or [] if endpoint["conditions"].get("ready")
                  for address in endpoint["addresses"]}
-        for name, _ in list(self.nodes):
-            if name not in ready:
-                self.remove(name)
-        for address in sorted(ready - {name for name, _ in self.nodes}):
-            self.nodes.append((address, Authorized(address, self.token)))
+        known = {name for name, _ in self.nodes}
+        for address in known - ready:
+            self.remove(address)
+        for address in sorted(ready - known):
+            if address not in self.ways:
+                self.ways[address] = self.scene.way(f"pod-{address}", f"{address}:8080")
+            self.add(address, self.ways[address])

@@ -7,8 +7,9 @@ import delivery as d
 import scene
 from forms import namespace
 
-# Texts of the binary and demangled symbols. The second program is the proof that this would find them.
-TEXTS = [b"FAULT_PROFILE", b"X-Fault-Injected", b"a fault was injected", b"crash-after", b"never-ready"]
+# Texts of the binary and demangled symbols. The drill's program is the proof that this would find them; a short text that is only copied is
+# none in an optimized one.
+TEXTS = [b"FAULT_PROFILE", b"X-Fault-Injected", b"crash-after", b"never-ready"]
 SYMBOLS = ["courier::Injector", "parse_fault_profile", "may_inject"]
 ROUTES = ["/fault_injection/enable", "/fault_injection/status", "/faults", "/panic", "/status/500", "/delay/1", "/env", "/debug/faults"]
 

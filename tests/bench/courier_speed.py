@@ -24,14 +24,13 @@ BEAST = "Beast, bare"
 EMPTY = "courier, GET /version"
 EDGE = 0.9  # of what bare Beast serves, at least
 SAME = {"sqlite": 0.6}  # of the same transactions without HTTP, at least
-TUNED = 16  # requests of the route in work at a time: about 3 ms of either store here, where the default of 64 is 13
 FLAT = 10  # %: how far each minute's memory may be from the second one's
 
 
 def options(parser):
     parser.add_argument("--quick", action="store_true", help="a short look: one round, short phases")
     parser.add_argument("--part", action="append", choices=["edge", "intake", "overload", "memory"],
-                        help="measure this only; may be repeated (default: all, about 24 minutes)")
+                        help="measure this only; may be repeated (default: all, about 21 minutes)")
     parser.add_argument("--rounds", type=int, metavar="N", help="that take turns (default: 5; quick: 1)")
 
 
@@ -155,9 +154,8 @@ def intake(ground, lengths):
     return found, table(head, rows), gates
 
 
-def capacity_of(ground, courier, lengths, connections=64):
-    told = ground.load(courier, "closed:1", f"closed:{lengths.phase}", arguments=INTAKE, connections=connections)
-    return told["phases"][1]["goodput"]
+def capacity_of(ground, courier, lengths):
+    return ground.load(courier, "closed:1", f"closed:{lengths.phase}", arguments=INTAKE)["phases"][1]["goodput"]
 
 
 def deliveries(ground, store, count):
@@ -176,7 +174,7 @@ def deliveries(ground, store, count):
 # --- overload ---
 
 def overload_of(ground, courier, factor, lengths):
-    capacity = capacity_of(ground, courier, lengths, TUNED)
+    capacity = capacity_of(ground, courier, lengths)
     calm, over = 0.8 * capacity, factor * capacity
     length = lengths.longest if factor == FACTORS[-1] else lengths.over
     before = courier.megabytes("VmRSS")
@@ -190,7 +188,7 @@ def overloads(ground, lengths):
     found, texts, gates = {}, [], []
     for store in STORES:
         found[store] = []
-        with ground.courier(ground.database(store), LIMIT_INTAKE=TUNED, **intake_settings(store)) as courier:
+        with ground.courier(ground.database(store), **intake_settings(store)) as courier:
             for factor in FACTORS:
                 found[store].append(overload_of(ground, courier, factor, lengths))
                 pause(1)

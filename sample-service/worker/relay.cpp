@@ -51,6 +51,7 @@ Expected<void> Relay::pass_on() {
 }
 
 Expected<void> Relay::sweep() {
+  const std::lock_guard lock(sweeping_);
   const Time now = parts_.clock.now();
   if (leads_until_ - now < kLeadFor / 2) {  // each renewal is a write, which an idle courier should not need each second
     const auto leads = parts_.executor.call([&] { return parts_.store.lead("relay", parts_.self, now, kLeadFor); });

@@ -56,6 +56,7 @@ class Relay {
   std::mutex mutex_;
   std::condition_variable_any changed_;
   std::vector<std::string> stored_;
+  std::mutex sweeping_;  // guards the three below: a test may sweep beside the thread
   Time leads_until_{};
   StatsCount stats_{};
   Duration next_stats_{0};

@@ -55,10 +55,11 @@ def observability(results):
         return None
     missing = sum(not gate["holds"] for gate in alerts)
     series, unlive = most(held, "series"), most(held, "unlive")
+    dead = [gate for result in held for gate in result["gates"] if gate["gate"] == "unlive" and not gate["holds"]]
     gates = [{"gate": "alerts that did not come within 60 s:", "measured": f"{missing} of {len(alerts)}", "wanted": "<= 0",
               "holds": missing == 0},
              {"gate": "series", "measured": f"{series[0]} ({series[1]})", "wanted": "<= 2000", "holds": series[0] <= 2000},
-             {"gate": "unlive", "measured": unlive[0], "wanted": "<= 0", "holds": unlive[0] == 0}]
+             {"gate": "unlive", "measured": unlive[0], "wanted": "<= 0, or what the drill allows", "holds": not dead}]
     gated = [gate for result in held for gate in result["gates"] if gate["gate"] == "histogram_buckets_off"]
     if gated:
         gates.append({**gated[0], "gate": "p99 of the histogram, buckets from the clients':"})

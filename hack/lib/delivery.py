@@ -80,12 +80,12 @@ class Cluster:
         return json.loads(text) if text.strip() else None
 
 
-def build(preset, say_it=True):
-    """Builds operator and courier with a preset of CMakePresets.json."""
+def build(preset, say_it=True, more=()):
+    """Builds operator and courier, and more targets, with a preset of CMakePresets.json."""
     if say_it:
         say(f"building operator and courier (preset {preset}); the first time takes some minutes")
     run("cmake", "--preset", preset)
-    run("cmake", "--build", f"build/{preset}", "--target", "sluice-operator", "courier", "courier-drill", "--", "-j",
+    run("cmake", "--build", f"build/{preset}", "--target", "sluice-operator", "courier", "courier-drill", *more, "--", "-j",
         str(os.cpu_count() or 2))
 
 

@@ -177,11 +177,10 @@ def overload_of(ground, courier, factor, lengths):
     capacity = capacity_of(ground, courier, lengths)
     calm, over = 0.8 * capacity, factor * capacity
     length = lengths.longest if factor == FACTORS[-1] else lengths.over
-    before = courier.megabytes("VmRSS")
     with Memory(courier) as watched:
         result = ground.load(courier, f"{calm:.0f}:{lengths.calm}", f"{over:.0f}:{length}", f"{calm:.0f}:{lengths.calm}", arguments=INTAKE,
                              connections=256, may_fail=True)
-    return {**overload.figures(capacity, factor, result, watched.peak - before), "connects": result["connects"]}
+    return {**overload.figures(capacity, factor, result, watched.growth), "connects": result["connects"]}
 
 
 def overloads(ground, lengths):

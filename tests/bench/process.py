@@ -18,16 +18,21 @@ class Process:
 
 
 class Memory:
-    """Resident memory of a process within the block: looked at every `apart` seconds."""
+    """Resident memory of a process within the block, looked at ten times a second."""
 
-    def __init__(self, process, apart=0.1):
-        self.process, self.apart, self.over = process, apart, threading.Event()
+    def __init__(self, process):
+        self.process, self.over = process, threading.Event()
         self.megabytes = [process.megabytes("VmRSS")]  # one look after the other
         self.watcher = threading.Thread(target=self._watch, daemon=True)
 
     @property
     def peak(self):
         return max(self.megabytes)
+
+    @property
+    def growth(self):
+        """Of the peak, since the block began."""
+        return self.peak - self.megabytes[0]
 
     def __enter__(self):
         self.watcher.start()
@@ -38,5 +43,5 @@ class Memory:
         self.watcher.join()
 
     def _watch(self):
-        while not self.over.wait(self.apart):
+        while not self.over.wait(0.1):
             self.megabytes.append(self.process.megabytes("VmRSS"))

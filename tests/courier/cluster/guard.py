@@ -29,8 +29,8 @@ def the_released_image_has_no_fault_in_it(t):
         texts = TEXTS if wanted else TEXTS + COPIED
         found = [text.decode() for text in texts if text in binary] + [name for name in SYMBOLS if name in symbols]
         d.expect(len(found) == (len(TEXTS) + len(SYMBOLS) if wanted else 0), f"{program} has {found}")
-    t.note("Fault guard: released image", f"0 of {len(TEXTS + COPIED)} texts, 0 of {len(SYMBOLS)} symbols; the drill's has {len(TEXTS)} and all",
-           "none", True)
+    t.note("Fault guard: released image", f"0 of {len(TEXTS + COPIED)} texts, 0 of {len(SYMBOLS)} symbols; "
+           f"the drill's has {len(TEXTS)} and all", "none", True)
 
 
 def the_released_courier_knows_no_fault_route_and_no_profile(t):

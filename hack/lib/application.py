@@ -1,5 +1,6 @@
 """courier in a namespace of its own with a Rollout on it: releasing it, putting it under load, and asking what became of it."""
 import contextlib
+import http.client
 import json
 import time
 
@@ -70,6 +71,7 @@ class Application:
         self.kubectl("rollout", "status", "deployment/courier", "--timeout=120s")
         if rollout:
             self.start_managing()
+        self.wait_until_it_answers()
 
     def allow_faults(self):
         """Before the pods: a pod of courier-drill that may not read its namespace does not start."""
@@ -169,15 +171,31 @@ class Application:
             return next((e for e in status.get("history", []) if e["revision"] == revision), None)
         return self.wait(f"the end of run {revision}", entry, seconds)
 
+    def wait_until_it_answers(self):
+        """A pod may be ready for a second before the gateway, or kube-proxy, sends it anything."""
+        address, host = self.address(), self.host()
+
+        def answers():
+            connection = http.client.HTTPConnection(address, timeout=2)
+            with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
+                connection.request("GET", "/", headers={"Host": host} if host else {})
+                return connection.getresponse().status == 200
+        d.wait_for(f"an answer 200 from http://{address}/" + (f" for {host}" if host else ""), answers, 30, every=0.1)
+
     # --- load ---
+
+    def address(self):
+        """HOST:PORT of the gateway, or without a route the address of the Service."""
+        return self.cluster.gateway if self.route else self.get("service", "courier")["spec"]["clusterIP"]
+
+    def host(self):
+        """What requests name as their host, if they have to."""
+        return f"{self.ns}.local" if self.route else None
 
     def start_load(self, rate=200, seconds=300):
         """Through the gateway; without a route through the Service, where each request takes a connection of its own."""
-        vegeta = self.cluster.env["SLUICE_VEGETA"]
-        if self.route:
-            return Load(vegeta, f"http://{self.cluster.gateway}/", host=f"{self.ns}.local", rate=rate, seconds=seconds)
-        address = self.get("service", "courier")["spec"]["clusterIP"]
-        return Load(vegeta, f"http://{address}/", rate=rate, seconds=seconds, keepalive=False)
+        return Load(self.cluster.env["SLUICE_VEGETA"], f"http://{self.address()}/", host=self.host(), rate=rate, seconds=seconds,
+                    keepalive=self.route)
 
     @contextlib.contextmanager
     def under_load(self, rate=200, seconds=300, excused=lambda sent: False):

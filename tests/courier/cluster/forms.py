@@ -38,7 +38,7 @@ def the_scaled_form_takes_and_delivers_messages(t):
     token, ids = app.token(), set()
     with app.subscribed(t.ports["receiver"]):
         for number in range(40):
-            status, _, text = t.call("POST", "/v1/messages", {"payload": f"form-{number}"}, token, host=f"{app.ns}.local",
+            status, _, text = t.call("POST", "/v1/messages", {"payload": f"form-{number}"}, token, host=app.host(),
                                      headers={"Idempotency-Key": f"form-{number}"})
             d.expect(status == 202, f"message {number} was answered with {status}: {text}")
             ids.add(json.loads(text)["id"])

@@ -82,7 +82,7 @@ def without_database_and_redis_pods_stay_live_and_ready(t):
     seconds, unlive, unready, looks = 40, set(), set(), 0
 
     def post(key):
-        return t.call("POST", "/v1/messages", {"payload": key}, token, host=f"{app.ns}.local", headers={"Idempotency-Key": key})[0]
+        return t.call("POST", "/v1/messages", {"payload": key}, token, host=app.host(), headers={"Idempotency-Key": key})[0]
 
     load = app.start_load(rate=50, seconds=seconds + 20)
     with app.subscribed(t.ports["receiver"]):

@@ -144,7 +144,8 @@ class Scaled(Application):
         self.kubectl("apply", "-k", self.overlay())
         self.wait_until_ready()
         self.start_managing()
-        self.key = make_key(self.scene, f"{self.ns}.local", self.connections["admin-key"])
+        self.wait_until_it_answers()
+        self.key = make_key(self.scene, self.host(), self.connections["admin-key"])
 
     def make_connections(self):
         self.connections = {"database": self.scene.new_database(self.ns.replace("-", "_")),
@@ -158,7 +159,7 @@ class Scaled(Application):
         os.makedirs(folder, exist_ok=True)
         allowed = {"name": "COURIER_ADDRESSES_ALLOWED", "value": self.scene.subnet}
         patches = [({"kind": "Deployment"}, [{"op": "add", "path": "/spec/template/spec/containers/0/env/-", "value": allowed}]),
-                   ({"kind": "HTTPRoute"}, [{"op": "replace", "path": "/spec/hostnames", "value": [f"{self.ns}.local"]}]),
+                   ({"kind": "HTTPRoute"}, [{"op": "replace", "path": "/spec/hostnames", "value": [self.host()]}]),
                    ({"kind": "Rollout"}, [{"op": "replace", "path": "/spec", "value": SHORT_SPEC}])]
         with open(os.path.join(folder, "kustomization.yaml"), "w", encoding="utf-8") as file:
             json.dump({"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "namespace": self.ns,
@@ -185,14 +186,14 @@ class Scaled(Application):
         return revision
 
     def token(self):
-        status, _, text = self.scene.call("POST", "/v1/tokens", token=self.key, host=f"{self.ns}.local")
+        status, _, text = self.scene.call("POST", "/v1/tokens", token=self.key, host=self.host())
         d.expect(status == 200, f"POST /v1/tokens was answered with {status}: {text}")
         return json.loads(text)["access_token"]
 
     @contextlib.contextmanager
     def subscribed(self, port):
         """Inside, all messages go to the receiver behind that port of the bridge's address."""
-        url, host, token = f"http://{self.scene.host}:{port}/", f"{self.ns}.local", self.token()
+        url, host, token = f"http://{self.scene.host}:{port}/", self.host(), self.token()
         status, _, text = self.scene.call("POST", "/v1/endpoints", {"url": url}, token, host=host)
         d.expect(status == 201, f"POST /v1/endpoints was answered with {status}: {text}")
         try:

@@ -162,8 +162,13 @@ void Edge::begin_trace(const IncomingRequest& head, Call& call) const {
   else if (parts_.spans) call.trace.sampled = is_sampled(call.trace.trace_id, options_.trace_ratio);
 }
 
-void Edge::traced(const Call& call, const std::string& method, std::string_view route, int status) const {
+Response Edge::turned_away(Refused refused, const Call& call, const std::string& method, std::string_view route) const {
+  const int status = refused.answer.status;
+  if (refused.reason) parts_.meter.rejected(route, refused.reason);
+  parts_.meter.answered(method, route, status, 0);
   if (parts_.spans && call.trace.sampled) parts_.spans->offer(request_span(call, method, route, status, call.watch.now()));
+  refused.answer.headers["X-Request-Id"] = call.request_id;
+  return std::move(refused.answer);
 }
 
 std::optional<Response> Edge::admit(IncomingRequest& head) {
@@ -173,13 +178,7 @@ std::optional<Response> Edge::admit(IncomingRequest& head) {
   const Matched matched = match(head.request.method, head.path);
   begin_trace(head, *call);
   call->request_id = given_id(head).value_or(call->trace.trace_id.substr(0, 16) + call->trace.span_id);
-  if (auto refused = judge(head, matched, *call)) {
-    if (refused->reason) parts_.meter.rejected(matched.pattern, refused->reason);
-    parts_.meter.answered(head.request.method, matched.pattern, refused->answer.status, 0);
-    traced(*call, head.request.method, matched.pattern, refused->answer.status);
-    refused->answer.headers["X-Request-Id"] = call->request_id;
-    return std::move(refused->answer);
-  }
+  if (auto refused = judge(head, matched, *call)) { return turned_away(*std::move(refused), *call, head.request.method, matched.pattern); }
   head.body_timeout = call->deadline.timeout;
   head.context = std::move(call);
   return std::nullopt;
@@ -241,12 +240,7 @@ Handler Edge::enter(Handler inner) {
     std::string method = in.request.method;
     if (!permit) {
       // Others were faster while the body was read.
-      Refused refused = too_busy();
-      parts_.meter.rejected(call->route->pattern, refused.reason);
-      parts_.meter.answered(method, call->route->pattern, refused.answer.status, 0);
-      traced(*call, method, call->route->pattern, refused.answer.status);
-      refused.answer.headers["X-Request-Id"] = call->request_id;
-      return reply->send(std::move(refused.answer));
+      return reply->send(turned_away(too_busy(), *call, method, call->route->pattern));
     }
     inner(std::move(in),
           std::make_unique<EdgeReply>(std::move(reply), parts_.meter, parts_.spans, std::move(method), call, *std::move(permit)));

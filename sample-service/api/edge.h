@@ -69,7 +69,8 @@ class Edge {
   std::optional<Refused> judge(const sluice::http::IncomingRequest& head, const Matched& matched, Call& call);
   std::optional<Refused> authorize(const sluice::http::IncomingRequest& head, const Route& route, Call& call) const;
   void begin_trace(const sluice::http::IncomingRequest& head, Call& call) const;
-  void traced(const Call& call, const std::string& method, std::string_view route, int status) const;
+  // The answer, counted and traced.
+  sluice::http::Response turned_away(Refused refused, const Call& call, const std::string& method, std::string_view route) const;
   Refused too_busy(const char* reason = "overloaded") const;
   std::size_t limit_of(RouteClass kind) const;
   sluice::metrics::Gauge admission_limit(const Route& route) const;

@@ -19,7 +19,8 @@ NAMES = {"sqlite": "SQLite, FULL", "postgres": "PostgreSQL, fsync, 4 connections
 CONNECTIONS = {"sqlite": 1, "postgres": 4}  # to the database: all that SQLite has, and courier's default
 RATE = 4000  # of the open loop beside the edge
 RESTING = 1000  # idle connections
-FACTORS = (1, 2, 5)  # of the capacity; the gates are of the last one
+FACTORS = (1, 2, 5)  # of the capacity, with the limits that are shipped; the gates are of the last one,
+TUNED = 16  # and of the last one with this limit of intakes in work, which fits stores as fast as these
 BEAST = "Beast, bare"
 EMPTY = "courier, GET /version"
 EDGE = 0.9  # of what bare Beast serves, at least
@@ -30,7 +31,7 @@ FLAT = 10  # %: how far each minute's memory may be from the second one's
 def options(parser):
     parser.add_argument("--quick", action="store_true", help="a short look: one round, short phases")
     parser.add_argument("--part", action="append", choices=["edge", "intake", "overload", "memory"],
-                        help="measure this only; may be repeated (default: all, about 21 minutes)")
+                        help="measure this only; may be repeated (default: all, about 24 minutes)")
     parser.add_argument("--rounds", type=int, metavar="N", help="that take turns (default: 5; quick: 1)")
 
 
@@ -183,21 +184,28 @@ def overload_of(ground, courier, factor, lengths):
     return {**overload.figures(capacity, factor, result, watched.growth), "connects": result["connects"]}
 
 
+def limit_of(found):
+    return f", limit {found['limit']}" if found["limit"] else ""
+
+
 def overloads(ground, lengths):
     found, texts, gates = {}, [], []
     for store in STORES:
         found[store] = []
-        with ground.courier(ground.database(store), **intake_settings(store)) as courier:
-            for factor in FACTORS:
-                found[store].append(overload_of(ground, courier, factor, lengths))
-                pause(1)
-        rows = [[f"{one['factor']} x {one['capacity']:,}/s", f"{one['goodput']:,}", one["goodput_percent"], one["calm_p99_ms"],
-                 one["accepted_p99_ms"], one["accepted_ratio"], one["refused"], one["failed"], one["refused_p99_ms"],
-                 one["growth_megabytes"], "never" if one["recovery_seconds"] is None else one["recovery_seconds"],
+        for limit, factors in ((None, FACTORS), (TUNED, FACTORS[-1:])):
+            settings = intake_settings(store) | ({"LIMIT_INTAKE": limit} if limit else {})
+            with ground.courier(ground.database(store), **settings) as courier:
+                for factor in factors:
+                    found[store].append({"limit": limit, **overload_of(ground, courier, factor, lengths)})
+                    pause(1)
+        rows = [[f"{one['factor']} x {one['capacity']:,}/s{limit_of(one)}", f"{one['goodput']:,}", one["goodput_percent"],
+                 one["calm_p99_ms"], one["accepted_p99_ms"], one["accepted_ratio"], one["refused"], one["failed"],
+                 one["refused_p99_ms"], one["growth_megabytes"], "never" if one["recovery_seconds"] is None else one["recovery_seconds"],
                  " / ".join(str(share) for share in one["well_percent"])] for one in found[store]]
         texts.append(table([f"overload, {store}", "goodput/s", "% of peak", "p99 at 80 %", "accepted p99", "ratio", "refused",
                             "failed", "refused p99", "memory +MB", "calm after s", "calm %, before / after"], rows))
-        gates += [(f"{FACTORS[-1]} x, {store}: {gate}", *verdict) for gate, *verdict in overload.verdicts(found[store][-1])]
+        gates += [(f"{one['factor']} x, {store}{limit_of(one)}: {gate}", *verdict) for one in found[store] if one["factor"] == FACTORS[-1]
+                  for gate, *verdict in overload.verdicts(one)]
     return found, "\n\n".join(texts), gates
 
 

@@ -1,5 +1,6 @@
 // How many requests a tenant may make: a token bucket each, so that one tenant's flood is answered 429 while the others do
-// not notice. Thread-safe; instants are of a monotonic clock.
+// not notice. A quota that several processes grant is divided among them: with requests spread over them evenly, as a gateway does, that
+// is one quota, and no request has to ask anybody. Thread-safe; instants are of a monotonic clock.
 #pragma once
 
 #include <cstddef>
@@ -26,8 +27,11 @@ class TokenBucket {
   // Takes one token, or says after how long one will be there (never 0 then).
   Duration take(Duration now);
   bool full(Duration now) const;
+  // Another rate and burst from now on; what it holds beyond the burst is gone.
+  void follow(QuotaPolicy policy, Duration now);
 
  private:
+  void refill(Duration now);
   double tokens(Duration now) const;
 
   QuotaPolicy policy_;
@@ -37,14 +41,19 @@ class TokenBucket {
 
 class TenantQuotas {
  public:
-  explicit TenantQuotas(QuotaPolicy policy) : policy_(policy) {}
+  explicit TenantQuotas(QuotaPolicy policy) : whole_(policy), policy_(policy) {}
 
   // 0: the request may go on; otherwise after how long another may.
   Duration take(const std::string& tenant, Duration now);
 
+  // This process is one of that many, 1 or more.
+  void share_among(std::size_t processes, Duration now);
+
  private:
-  const QuotaPolicy policy_;
+  const QuotaPolicy whole_;
   std::mutex mutex_;
+  QuotaPolicy policy_;  // this process's part
+  std::size_t processes_ = 1;
   std::map<std::string, TokenBucket> buckets_;
 };
 

@@ -47,5 +47,26 @@ TEST(TenantQuotas, ManyTenantsAtRestAreForgottenAndTheBusyOneIsNot) {
   EXPECT_GT(quotas.take("busy", Duration(10'000)), Duration(0));
 }
 
+TEST(TenantQuotas, ProcessesGrantOneQuotaTogether) {
+  TenantQuotas quotas({.per_second = 40, .burst = 8});
+  EXPECT_EQ(quotas.take("known", Duration(0)), Duration(0));
+  quotas.share_among(4, Duration(0));
+  for (const char* tenant : {"known", "new"}) {
+    EXPECT_EQ(quotas.take(tenant, Duration(0)), Duration(0));
+    EXPECT_EQ(quotas.take(tenant, Duration(0)), Duration(0));
+    EXPECT_EQ(quotas.take(tenant, Duration(0)), Duration(100)) << tenant;  // a burst of 2, then 10/s
+  }
+  quotas.share_among(1, Duration(100));
+  EXPECT_EQ(quotas.take("known", Duration(100)), Duration(0));  // of the time before
+  EXPECT_EQ(quotas.take("known", Duration(100)), Duration(25));
+}
+
+TEST(TenantQuotas, APartOfAQuotaStillGrantsOneAtATime) {
+  TenantQuotas quotas({.per_second = 1, .burst = 1});
+  quotas.share_among(10, Duration(0));
+  EXPECT_EQ(quotas.take("a", Duration(0)), Duration(0));
+  EXPECT_EQ(quotas.take("a", Duration(0)), Duration(10'000));
+}
+
 }  // namespace
 }  // namespace courier

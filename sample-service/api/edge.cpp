@@ -136,6 +136,11 @@ void Edge::share_limits(double share, std::size_t least) {
   }
 }
 
+void Edge::share_quotas(std::size_t processes) {
+  quotas_.share_among(processes, parts_.clock.monotonic());
+  parts_.metrics.gauge("quota_processes", "Processes that grant the tenants' quotas together.").set(static_cast<double>(processes));
+}
+
 std::size_t Edge::limit_of(RouteClass kind) const {
   switch (kind) {
     case RouteClass::Free: return 0;

@@ -61,6 +61,9 @@ class Edge {
   // Routes that have a limit may use so much of it, in (0, 1], but always `least` places: see AdaptiveShare.
   void share_limits(double share, std::size_t least);
 
+  // The tenants' quotas are granted by that many processes together, 1 or more.
+  void share_quotas(std::size_t processes);
+
  private:
   struct Refused {
     sluice::http::Response answer;

@@ -84,6 +84,7 @@ Expected<std::unique_ptr<Service>> Service::start(Settings settings, Extras extr
   self.make_worker();
   if (auto made = self.make_relay(); !made) return tl::make_unexpected(made.error());
   if (auto made = self.make_api(); !made) return tl::make_unexpected(made.error());
+  if (auto shared = self.share_quotas(); !shared) return tl::make_unexpected(shared.error());
   if (!extras.unready.empty()) self.health_.unready("fault", extras.unready);
   if (auto listening = self.listen(extras); !listening) return tl::make_unexpected(listening.error());
   self.health_.started();
@@ -126,18 +127,18 @@ void Service::make_worker() {
 }
 
 Expected<void> Service::make_relay() {
+  // The pod's name may be another process's, after a restart of the container.
+  self_ = settings_.identity.pod + "-" + new_id(clock_.now(), random_);
   Sleeper sleeper;
   if (settings_.role != Role::Api) sleeper = {[this] { worker_->wake(); }, [this] { return worker_->hungry(); }};
-  // The pod's name may be another process's, after a restart of the container.
-  const std::string self = settings_.identity.pod + "-" + new_id(clock_.now(), random_);
   if (settings_.broker.empty()) {
     wake_ = local_wake(std::move(sleeper));
   } else {
-    auto wake = redis_wake({.uri = settings_.broker, .consumer = self, .metrics = &metrics_}, std::move(sleeper));
+    auto wake = redis_wake({.uri = settings_.broker, .consumer = self_, .metrics = &metrics_}, std::move(sleeper));
     if (!wake) return fail("COURIER_BROKER", wake.error());
     wake_ = std::move(*wake);
   }
-  relay_ = std::make_unique<Relay>(Relay::Parts{*store_, *executor_, *wake_, clock_, metrics_, self});
+  relay_ = std::make_unique<Relay>(Relay::Parts{*store_, *executor_, *wake_, clock_, metrics_, self_});
   return {};
 }
 
@@ -163,6 +164,14 @@ Expected<void> Service::make_api() {
                                         [this](Duration waited) { begun(waited); },
                                         {settings_.cache_bytes, settings_.cache_ttl, l2_.get()},
                                         spans_.get()});
+  return {};
+}
+
+Expected<void> Service::share_quotas() {
+  if (settings_.broker.empty() || settings_.role == Role::Worker || settings_.edge.quota.per_second <= 0) return {};
+  auto peers = count_peers({.uri = settings_.broker, .self = self_}, [this](std::size_t processes) { edge_.share_quotas(processes); });
+  if (!peers) return fail("COURIER_BROKER", peers.error());
+  peers_ = std::move(*peers);
   return {};
 }
 

@@ -22,6 +22,7 @@
 #include "sample-service/telemetry/exporter.h"
 #include "sample-service/trust/receivers.h"
 #include "sample-service/trust/token.h"
+#include "sample-service/wake/peers.h"
 #include "sample-service/wake/wake.h"
 #include "sample-service/worker/relay.h"
 
@@ -55,6 +56,7 @@ class Service {
   void make_worker();
   Expected<void> make_relay();
   Expected<void> make_api();
+  Expected<void> share_quotas();
   void begun(Duration waited);
   Expected<void> listen(const Extras& extras);
   void wait(Duration length, const std::stop_token& hurry);
@@ -71,6 +73,7 @@ class Service {
 
   Settings settings_;
   Random random_;
+  std::string self_{};  // this process, unlike all others
   std::function<bool()> faults_{};
   sluice::SystemClock machine_clock_;
   StoreClock clock_{machine_clock_};
@@ -97,6 +100,7 @@ class Service {
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<Worker> worker_;
   std::unique_ptr<Wake> wake_;
+  std::unique_ptr<Peers> peers_;  // null: this process alone grants the tenants' quotas
   std::unique_ptr<sluice::http::Server> admin_;
   std::unique_ptr<sluice::http::Server> data_;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <cstdlib>
 #include <mutex>
 #include <stop_token>
 #include <thread>
@@ -49,7 +50,8 @@ class RedisPeers final : public Peers {
     // The clocks of the processes may differ.
     const auto time = redis_.run({"TIME"});
     if (!time) return tl::make_unexpected(time.error());
-    const long long now = time->items.empty() ? 0 : std::atoll(time->items[0].text.c_str());
+    if (time->items.empty()) return fail(Error::Kind::Unavailable, "Redis: TIME was answered without a time");
+    const long long now = std::atoll(time->items[0].text.c_str());
     const auto answers = redis_.run_all({{"ZADD", options_.key, std::to_string(now), options_.self},
                                          {"ZREMRANGEBYSCORE", options_.key, "-inf", std::to_string(now - kSilent)},
                                          {"EXPIRE", options_.key, kForgotten},

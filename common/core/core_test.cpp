@@ -1,8 +1,11 @@
+#include <thread>
+
 #include <gtest/gtest.h>
 
 #include "common/core/backoff.h"
 #include "common/core/digest.h"
 #include "common/core/error.h"
+#include "common/core/pause.h"
 #include "common/core/percent.h"
 #include "common/core/quantity.h"
 #include "common/core/time.h"
@@ -11,6 +14,15 @@ namespace sluice {
 namespace {
 
 using namespace std::chrono_literals;
+
+TEST(Pause, LastsUntilItsEndOrUntilStopIsRequested) {
+  std::stop_source stop;
+  EXPECT_TRUE(pause(0ms, stop.get_token()));
+  EXPECT_TRUE(pause(1ms, stop.get_token()));
+  std::jthread ender([&] { stop.request_stop(); });
+  EXPECT_FALSE(pause(24h, stop.get_token()));
+  EXPECT_FALSE(pause(24h, stop.get_token())) << "at once";
+}
 
 TEST(Duration, ReadsWhatGoWrites) {
   EXPECT_EQ(*parse_duration("1h30m"), 90min);

@@ -1,10 +1,10 @@
 #include "controller/kube/events.h"
 
 #include <algorithm>
-#include <condition_variable>
 #include <vector>
 
 #include "common/core/digest.h"
+#include "common/core/pause.h"
 
 namespace sluice::kube {
 namespace {
@@ -167,13 +167,7 @@ Duration EventRecorder::flush_with(bool everything) {
 }
 
 void EventRecorder::run(std::stop_token stop) {
-  std::mutex mutex;
-  std::condition_variable_any wake;
-  while (!stop.stop_requested()) {
-    const Duration wait = flush_with(false);
-    std::unique_lock lock(mutex);
-    wake.wait_for(lock, stop, wait, [] { return false; });
-  }
+  while (!stop.stop_requested()) pause(flush_with(false), stop);
   flush_with(true);
 }
 

@@ -1,9 +1,9 @@
 #include "controller/kube/http_api.h"
 
 #include <algorithm>
-#include <condition_variable>
 #include <mutex>
 
+#include "common/core/pause.h"
 #include "controller/kube/api_path.h"
 #include "controller/kube/object.h"
 #include "controller/kube/status_error.h"
@@ -13,13 +13,6 @@ namespace sluice::kube {
 namespace {
 
 constexpr int kMaxPages = 100'000;
-
-void wait_really(Duration duration, std::stop_token stop) {
-  std::mutex mutex;
-  std::condition_variable_any wake;
-  std::unique_lock lock(mutex);
-  wake.wait_for(lock, stop, duration, [] { return false; });
-}
 
 // dump() throws on text that is not UTF-8; the server would refuse it anyway, so the bytes are replaced.
 std::string to_text(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
@@ -59,7 +52,7 @@ Expected<Json> object_of(const http::Response& response, const std::string& what
 
 HttpApi::HttpApi(std::shared_ptr<CredentialSource> credentials, TransportCache::Make make, HttpApiOptions options)
     : credentials_(std::move(credentials)), unary_(make), streams_(make), options_(std::move(options)) {
-  if (!options_.wait) options_.wait = wait_really;
+  if (!options_.wait) options_.wait = pause;
   if (!options_.unit) {
     struct Source {
       std::mutex mutex;

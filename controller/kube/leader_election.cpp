@@ -1,10 +1,9 @@
 #include "controller/kube/leader_election.h"
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
 #include <thread>
 
+#include "common/core/pause.h"
 #include "controller/kube/object.h"
 
 namespace sluice::kube {
@@ -20,13 +19,6 @@ std::string text(const Json& object, std::initializer_list<std::string_view> pat
 long long integer(const Json& object, std::initializer_list<std::string_view> path) {
   const Json& value = at(object, path);
   return value.is_number_integer() ? std::clamp<long long>(value.get<std::int64_t>(), 0, 1'000'000'000) : 0;
-}
-
-void wait(Duration duration, std::stop_token stop) {
-  std::mutex mutex;
-  std::condition_variable_any wake;
-  std::unique_lock lock(mutex);
-  wake.wait_for(lock, stop, duration, [] { return false; });
 }
 
 }  // namespace
@@ -161,7 +153,7 @@ bool run_elected(LeaderElector& elector, std::stop_token stop, const std::functi
   while (!elector.is_leader()) {
     if (stop.stop_requested()) return false;
     const Duration next = elector.step();
-    if (!elector.is_leader()) wait(next, stop);
+    if (!elector.is_leader()) pause(next, stop);
   }
   std::atomic<bool> finished = false;
   std::jthread worker([&](std::stop_token token) {
@@ -170,9 +162,9 @@ bool run_elected(LeaderElector& elector, std::stop_token stop, const std::functi
   });
   // Renewals may block for as long as a call does; who watches the deadline must not.
   std::jthread renewer([&](std::stop_token token) {
-    while (!token.stop_requested()) { wait(elector.is_leader() ? elector.renew() : kCheck, token); }
+    while (!token.stop_requested()) { pause(elector.is_leader() ? elector.renew() : kCheck, token); }
   });
-  while (!stop.stop_requested() && !finished && elector.is_leader()) wait(kCheck, stop);
+  while (!stop.stop_requested() && !finished && elector.is_leader()) pause(kCheck, stop);
   const bool lost = !elector.is_leader();
   worker.request_stop();
   worker.join();  // while the renewer still holds the lease for its last writes

@@ -1,8 +1,6 @@
 #include "controller/kube/reflector.h"
 
-#include <condition_variable>
-#include <mutex>
-
+#include "common/core/pause.h"
 #include "controller/kube/object.h"
 
 namespace sluice::kube {
@@ -38,13 +36,7 @@ Duration Reflector::step(std::stop_token stop) {
 }
 
 void Reflector::run(std::stop_token stop) {
-  std::mutex mutex;
-  std::condition_variable_any wake;
-  while (!stop.stop_requested()) {
-    const Duration wait = step(stop);
-    std::unique_lock lock(mutex);
-    wake.wait_for(lock, stop, wait, [] { return false; });
-  }
+  while (!stop.stop_requested()) pause(step(stop), stop);
 }
 
 Duration Reflector::failed(const Error& error) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -10,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "common/core/pause.h"
 #include "common/telemetry/log.h"
 #include "controller/kube/events.h"
 #include "controller/kube/leader_election.h"
@@ -119,10 +119,7 @@ class Shell {
   bool may_write() const { return !options_.leader_election || elector_.is_leader(); }
 
   void wait_for_caches(std::stop_token stop) {
-    std::mutex mutex;
-    std::condition_variable_any never;
-    std::unique_lock lock(mutex);
-    while (!stop.stop_requested() && !caches_.synced()) never.wait_for(lock, stop, std::chrono::milliseconds(50), [] { return false; });
+    while (!stop.stop_requested() && !caches_.synced()) pause(Duration(50), stop);
     if (!stop.stop_requested()) health_.unready("caches", "");
   }
 

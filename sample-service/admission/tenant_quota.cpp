@@ -9,10 +9,11 @@ namespace {
 // Buckets that are full again say nothing and may go; with more tenants than this it is worth looking for them.
 constexpr std::size_t kBuckets = 10'000;
 
+QuotaPolicy granting(QuotaPolicy policy) { return {policy.per_second, std::max(1.0, policy.burst)}; }
+
 }  // namespace
 
-TokenBucket::TokenBucket(QuotaPolicy policy, Duration now)
-    : policy_{policy.per_second, std::max(1.0, policy.burst)}, tokens_(policy_.burst), filled_(now) {}
+TokenBucket::TokenBucket(QuotaPolicy policy, Duration now) : policy_(granting(policy)), tokens_(policy_.burst), filled_(now) {}
 
 double TokenBucket::tokens(Duration now) const {
   return std::min(policy_.burst, tokens_ + std::max(0.0, sluice::seconds(now - filled_)) * policy_.per_second);
@@ -25,7 +26,7 @@ void TokenBucket::refill(Duration now) {
 
 void TokenBucket::follow(QuotaPolicy policy, Duration now) {
   refill(now);
-  policy_ = {policy.per_second, std::max(1.0, policy.burst)};
+  policy_ = granting(policy);
   tokens_ = std::min(tokens_, policy_.burst);
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "common/core/pause.h"
 #include "common/telemetry/log.h"
 #include "sample-service/api/receiver_url.h"
 #include "sample-service/domain/problem.h"
@@ -316,18 +317,13 @@ Response Service::admin(const IncomingRequest& in) {
   return *std::move(probe);
 }
 
-void Service::wait(Duration length, const std::stop_token& hurry) {
-  std::unique_lock lock(mutex_);
-  never_.wait_for(lock, hurry, length, [] { return false; });
-}
-
 void Service::drain(const std::stop_token& hurry) {
   sluice::log::info("draining", {{"lame_duck_seconds", settings_.lame_duck}});
   health_.unready("draining", "asked to end");
   worker_->pause();
-  wait(settings_.lame_duck, hurry);
+  sluice::pause(settings_.lame_duck, hurry);
   if (data_) data_->close_after_answer();
-  wait(settings_.closing, hurry);
+  sluice::pause(settings_.closing, hurry);
   if (data_) data_->drain(hurry.stop_requested() ? Duration(0) : settings_.finish);
   // Its loops have ended on purpose.
   for (std::size_t loop = 0; loop < settings_.threads; ++loop) health_.forget("loop-" + std::to_string(loop));

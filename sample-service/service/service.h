@@ -2,10 +2,8 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <stop_token>
 #include <vector>
 
@@ -59,7 +57,6 @@ class Service {
   Expected<void> share_quotas();
   void begun(Duration waited);
   Expected<void> listen(const Extras& extras);
-  void wait(Duration length, const std::stop_token& hurry);
   void keep_house();  // each second on a thread of the executor
   void look_at_faults();
   void look_at_queue();
@@ -86,8 +83,6 @@ class Service {
   Edge edge_;
   std::unique_ptr<AdaptiveShare> share_;           // null: limits are what they are set to
   std::vector<std::atomic<long long>> last_tick_;  // of each loop, monotonic milliseconds
-  std::mutex mutex_;
-  std::condition_variable_any never_;
   Duration next_prune_{0};
   Duration next_look_{0};
 

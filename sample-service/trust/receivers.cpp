@@ -1,7 +1,6 @@
 #include "sample-service/trust/receivers.h"
 
 #include <algorithm>
-#include <condition_variable>
 
 namespace courier {
 namespace {
@@ -87,14 +86,6 @@ class Receivers::Guarded final : public Transport {
   Receivers& of_;
   const std::shared_ptr<Receiver> receiver_;
 };
-
-bool real_pause(Duration length, const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any never;
-  std::unique_lock lock(mutex);
-  never.wait_for(lock, stop, length, [] { return false; });
-  return !stop.stop_requested();
-}
 
 Receivers::Receivers(ReceiverPolicy policy, Parts parts) : policy_(std::move(policy)), parts_(std::move(parts)), budget_(policy_.retries) {
   for (const auto state : {Circuit::State::Closed, Circuit::State::HalfOpen, Circuit::State::Open}) moved(state, state);

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "common/core/clock.h"
+#include "common/core/pause.h"
 #include "common/http/transport.h"
 #include "common/http/url.h"
 #include "common/telemetry/metrics.h"
@@ -34,7 +35,6 @@ namespace courier {
 
 // Waits; false: asked to stop meanwhile.
 using Pause = std::function<bool(Duration length, const std::stop_token& stop)>;
-bool real_pause(Duration length, const std::stop_token& stop);
 
 struct ReceiverPolicy {
   AddressPolicy addresses{};
@@ -53,7 +53,7 @@ class Receivers {
     sluice::metrics::Registry& metrics;
     std::function<Expected<std::shared_ptr<sluice::http::Transport>>(const sluice::http::Endpoint&)> connect;
     ResolveHost resolve = resolve_host;
-    Pause pause = real_pause;
+    Pause pause = sluice::pause;
   };
 
   Receivers(ReceiverPolicy policy, Parts parts);

@@ -1,12 +1,11 @@
 #include "sample-service/wake/peers.h"
 
 #include <algorithm>
-#include <condition_variable>
 #include <cstdlib>
-#include <mutex>
 #include <stop_token>
 #include <thread>
 
+#include "common/core/pause.h"
 #include "common/telemetry/log.h"
 #include "sample-service/wake/redis_connection.h"
 
@@ -33,16 +32,13 @@ class RedisPeers final : public Peers {
 
  private:
   void keep_counting(const std::stop_token& stop) {
-    std::mutex mutex;
-    std::condition_variable_any never;
     bool complained = false;
     while (!stop.stop_requested()) {
       const auto counted = count();
       if (counted) told_(*counted);
       else if (!complained) sluice::log::warn("other processes cannot be counted", {{"error", to_string(counted.error())}});
       complained = !counted;
-      std::unique_lock lock(mutex);
-      never.wait_for(lock, stop, options_.every, [] { return false; });
+      sluice::pause(options_.every, stop);
     }
   }
 

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "sample-service/wake/redis_connection.h"
+#include "sample-service/wake/redis_for_test.h"
 
 namespace courier {
 namespace {
@@ -87,12 +88,8 @@ TEST_P(RedisPeers, ASetThatCannotBeUsedTellsNothing) {
   EXPECT_EQ(redis_->run({"ZCARD", key_})->number, 0);
 }
 
-std::vector<std::string> redis_if_there() {
-  const char* uri = std::getenv("COURIER_TEST_REDIS");
-  return uri ? std::vector<std::string>{uri} : std::vector<std::string>{};
-}
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(RedisPeers);
-INSTANTIATE_TEST_SUITE_P(Redis, RedisPeers, ::testing::ValuesIn(redis_if_there()), [](const auto&) { return "there"; });
+INSTANTIATE_TEST_SUITE_P(Redis, RedisPeers, ::testing::ValuesIn(testing::redis_if_there()), [](const auto&) { return "there"; });
 
 TEST(Peers, WithoutRedisNothingIsTold) {
   Told told;

@@ -1,9 +1,9 @@
 #include <chrono>
-#include <condition_variable>
 #include <mutex>
 #include <stop_token>
 #include <thread>
 
+#include "common/core/pause.h"
 #include "common/telemetry/log.h"
 #include "sample-service/wake/redis_connection.h"
 #include "sample-service/wake/wake.h"
@@ -65,12 +65,6 @@ class RedisWake final : public Wake {
 
  private:
   void receive(const std::stop_token& stop) {
-    std::mutex mutex;
-    std::condition_variable_any never;
-    const auto pause = [&](std::chrono::milliseconds length) {
-      std::unique_lock lock(mutex);
-      never.wait_for(lock, stop, length, [] { return false; });
-    };
     bool complained = false;
     bool has_group = false;
     steady_clock::time_point adopt{};
@@ -86,7 +80,7 @@ class RedisWake final : public Wake {
           has_group = has_group && done;
           look = steady_clock::now() + (done ? kLook : kReconnect);
         }
-        pause(listens ? kNotHungry : kReconnect);
+        sluice::pause(listens ? kNotHungry : kReconnect, stop);
         continue;
       }
       if (!has_group) {
@@ -102,7 +96,7 @@ class RedisWake final : public Wake {
       tell_up(done, complained);
       if (!done) {
         has_group = false;  // it may have been emptied, or another one
-        pause(kReconnect);
+        sluice::pause(kReconnect, stop);
       }
     }
   }

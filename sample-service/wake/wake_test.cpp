@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <condition_variable>
-#include <cstdlib>
 #include <future>
 #include <mutex>
 
@@ -12,6 +11,7 @@
 
 #include "common/http/raw_server_for_test.h"
 #include "sample-service/wake/redis_connection.h"
+#include "sample-service/wake/redis_for_test.h"
 
 namespace courier {
 namespace {
@@ -132,12 +132,8 @@ class RedisWakeUp : public ::testing::TestWithParam<std::string> {
   const std::string stream;
   RedisConnection admin;
 };
-std::vector<std::string> redis_if_there() {
-  const char* uri = std::getenv("COURIER_TEST_REDIS");
-  return uri ? std::vector<std::string>{uri} : std::vector<std::string>{};
-}
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(RedisWakeUp);
-INSTANTIATE_TEST_SUITE_P(Redis, RedisWakeUp, ::testing::ValuesIn(redis_if_there()), [](const auto&) { return "there"; });
+INSTANTIATE_TEST_SUITE_P(Redis, RedisWakeUp, ::testing::ValuesIn(testing::redis_if_there()), [](const auto&) { return "there"; });
 
 TEST_P(RedisWakeUp, CrossesProcessesAndLeavesNothingBehind) {
   Counter worker;
